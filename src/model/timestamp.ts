@@ -1,0 +1,138 @@
+// Instants and their texts. PostgreSQL counts microseconds from 2000-01-01; we hold Temporal.Instant, print UTC and the
+// cluster's own zone, always with offset, and never hand PostgreSQL a text without one.
+import { failure } from "./failure.ts";
+
+const POSTGRES_EPOCH_MICROSECONDS = 946_684_800_000_000n;
+
+/** The instant of a PostgreSQL TimestampTz: microseconds since 2000-01-01 00:00:00 UTC. */
+export function fromPostgresMicroseconds(microseconds: bigint): Temporal.Instant {
+  return Temporal.Instant.fromEpochNanoseconds(
+    (microseconds + POSTGRES_EPOCH_MICROSECONDS) * 1000n,
+  );
+}
+
+/** The inverse of {@link fromPostgresMicroseconds}; parts of a microsecond are dropped. */
+export function toPostgresMicroseconds(instant: Temporal.Instant): bigint {
+  return instant.epochNanoseconds / 1000n - POSTGRES_EPOCH_MICROSECONDS;
+}
+
+/** `2025-11-19T11:49:45.123456Z`, the form of JSON and of the repository. */
+export function formatInstant(instant: Temporal.Instant): string {
+  return instant.toString({ fractionalSecondDigits: 6 });
+}
+
+/**
+ * Reads the form that {@link formatInstant} writes, or any ISO 8601 time with offset.
+ *
+ * @throws {HindsightError} `TIMESTAMP_INVALID`
+ */
+export function parseInstant(text: string): Temporal.Instant {
+  try {
+    return Temporal.Instant.from(text);
+  } catch (cause) {
+    throw failure("TIMESTAMP_INVALID", `"${text}" is not an instant with offset`, { cause });
+  }
+}
+
+/** `2025-11-19 11:49:45.123456+00:00`, as people and PostgreSQL read it, in a zone such as `UTC` or `Europe/Paris`. */
+export function formatInZone(instant: Temporal.Instant, timeZone: string): string {
+  const zoned = instant.toZonedDateTimeISO(timeZone);
+  return `${zoned.toPlainDate().toString()} ${zoned.toPlainTime().toString({ fractionalSecondDigits: 6 })}${zoned.offset}`;
+}
+
+/** UTC and, when it differs, the cluster's own zone: `2025-11-19 11:49:45.123456+00:00 (12:49:45.123456+01:00 Europe/Paris)`. */
+export function describeInstant(instant: Temporal.Instant, timeZone: string): string {
+  const universal = formatInZone(instant, "UTC");
+  if (isUniversal(timeZone)) return universal;
+  return `${universal} (${formatInZone(instant, timeZone)} ${timeZone})`;
+}
+
+function isUniversal(timeZone: string): boolean {
+  return ["UTC", "Etc/UTC", "GMT", "Etc/GMT", "UCT", "Zulu"].includes(timeZone);
+}
+
+/** What a time text meant, with the reading spelled out so that it can be echoed. */
+export interface TimeReading {
+  readonly instant: Temporal.Instant;
+  /** Where the offset came from: the text itself, a zone named in the text, or the cluster. */
+  readonly zone: string;
+}
+
+const TIME_TEXT =
+  /^(?:(\d{4}-\d{2}-\d{2})(?:[T ]+|$))?(?:(\d{1,2}:\d{2}(?::\d{2}(?:\.\d{1,6})?)?))?\s*(Z|[+-]\d{2}(?::?\d{2})?(?::?\d{2})?|[A-Za-z]+(?:\/[A-Za-z0-9_+-]+)+|UTC|GMT)?$/;
+
+/**
+ * Reads what a DBA types as a time target.
+ *
+ * Accepted: `2025-11-19 11:49:45.123456+01`, the same with `T` or `Z`, with a zone name (`Europe/Paris`), or without
+ * offset (read in `timeZone`); a date alone is its midnight; a clock time alone is the most recent past one. Zone
+ * abbreviations other than UTC and GMT are refused: they mean different things to different people.
+ *
+ * @param timeZone the cluster's TimeZone setting.
+ * @param now what "the most recent past" is counted from.
+ * @throws {HindsightError} `TIMESTAMP_INVALID` for a text that is not a time; `TARGET_INVALID` for a local time that a
+ *   clock change skipped or repeated, with both readings in the hint.
+ */
+export function parseTimeTarget(
+  text: string,
+  timeZone: string,
+  now: Temporal.Instant,
+): TimeReading {
+  const [, date, time, zone] = TIME_TEXT.exec(text.trim()) ?? [];
+  if (date === undefined && time === undefined) throw notATime(text);
+  const offset = zone === undefined ? undefined : readOffset(zone);
+  const zoneName = offset ?? zone ?? timeZone;
+  try {
+    const clock = Temporal.PlainTime.from(
+      (time ?? "00:00").padStart(5, "0").replace(/^(\d):/, "0$1:"),
+    );
+    const day = date === undefined ? undefined : Temporal.PlainDate.from(date);
+    const instant = day
+      ? resolveLocal(day.toPlainDateTime(clock), zoneName)
+      : mostRecent(clock, zoneName, now);
+    return { instant, zone: zone ?? timeZone };
+  } catch (cause) {
+    if (cause instanceof RangeError) throw notATime(text, cause);
+    throw cause;
+  }
+}
+
+function notATime(text: string, cause?: unknown): Error {
+  return failure("TIMESTAMP_INVALID", `"${text}" is not a time that can be a target`, {
+    hint: "Write date, time and offset, such as 2025-11-19 11:49:45.123456+00; without an offset the cluster's time zone counts.",
+    cause,
+  });
+}
+
+/** `+HH:MM` of `Z`, `+HH`, `+HHMM` or `+HH:MM`; undefined for a zone's name. */
+function readOffset(zone: string): string | undefined {
+  if (zone === "Z") return "+00:00";
+  const parts = /^([+-])(\d{2}):?(\d{2})?$/.exec(zone);
+  return parts ? `${parts[1]}${parts[2]}:${parts[3] ?? "00"}` : undefined;
+}
+
+function resolveLocal(local: Temporal.PlainDateTime, zone: string): Temporal.Instant {
+  const earlier = local.toZonedDateTime(zone, { disambiguation: "earlier" });
+  const later = local.toZonedDateTime(zone, { disambiguation: "later" });
+  if (earlier.epochNanoseconds === later.epochNanoseconds) return earlier.toInstant();
+  const skipped = !earlier.toPlainDateTime().equals(local);
+  const readings = [earlier, later]
+    .map((reading) => formatInZone(reading.toInstant(), zone))
+    .join(" or ");
+  throw failure(
+    "TARGET_INVALID",
+    `${local.toString().replace("T", " ")} ${skipped ? "does not exist" : "exists twice"} in ${zone}, where the clocks changed`,
+    { hint: `Say which instant is meant, with its offset: ${readings}.` },
+  );
+}
+
+function mostRecent(
+  clock: Temporal.PlainTime,
+  zone: string,
+  now: Temporal.Instant,
+): Temporal.Instant {
+  const today = now.toZonedDateTimeISO(zone).toPlainDate();
+  const instant = resolveLocal(today.toPlainDateTime(clock), zone);
+  if (Temporal.Instant.compare(instant, now) <= 0) return instant;
+  return resolveLocal(today.subtract({ days: 1 }).toPlainDateTime(clock), zone);
+}
