@@ -1,4 +1,4 @@
-import { defineConfig } from "vitest/config";
+import { defineConfig, type ViteUserConfig } from "vitest/config";
 
 const project = (name: string, include: readonly string[], testTimeout: number) => ({
   test: {
@@ -10,7 +10,7 @@ const project = (name: string, include: readonly string[], testTimeout: number) 
   },
 });
 
-export default defineConfig({
+const config: ViteUserConfig = defineConfig({
   test: {
     projects: [
       project("unit", ["src/**/*.test.ts", "scripts/**/*.test.ts"], 20_000),
@@ -21,3 +21,5 @@ export default defineConfig({
     ],
   },
 });
+
+export default config;
