@@ -43,12 +43,22 @@ export function formatInZone(instant: Temporal.Instant, timeZone: string): strin
 /** UTC and, when it differs, the cluster's own zone: `2025-11-19 11:49:45.123456+00:00 (12:49:45.123456+01:00 Europe/Paris)`. */
 export function describeInstant(instant: Temporal.Instant, timeZone: string): string {
   const universal = formatInZone(instant, "UTC");
-  if (isUniversal(timeZone)) return universal;
+  if (isUniversal(timeZone) || !isKnownZone(timeZone)) return universal;
   return `${universal} (${formatInZone(instant, timeZone)} ${timeZone})`;
 }
 
 function isUniversal(timeZone: string): boolean {
   return ["UTC", "Etc/UTC", "GMT", "Etc/GMT", "UCT", "Zulu"].includes(timeZone);
+}
+
+/** Whether a zone has a name that everybody knows; PostgreSQL also takes POSIX forms such as `<+03>-03`. */
+function isKnownZone(timeZone: string): boolean {
+  try {
+    Temporal.Instant.fromEpochMilliseconds(0).toZonedDateTimeISO(timeZone);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 /** What a time text meant, with the reading spelled out so that it can be echoed. */
@@ -59,7 +69,7 @@ export interface TimeReading {
 }
 
 const TIME_TEXT =
-  /^(?:(\d{4}-\d{2}-\d{2})(?:[T ]+|$))?(?:(\d{1,2}:\d{2}(?::\d{2}(?:\.\d{1,6})?)?))?\s*(Z|[+-]\d{2}(?::?\d{2})?(?::?\d{2})?|[A-Za-z]+(?:\/[A-Za-z0-9_+-]+)+|UTC|GMT)?$/;
+  /^(?:(\d{4}-\d{2}-\d{2})(?:[T ]+|$))?(?:(\d{1,2}:[0-5]\d(?::[0-5]\d(?:\.\d{1,6})?)?))?\s*(Z|[+-]\d{2}(?::?\d{2})?(?::?\d{2})?|[A-Za-z]+(?:\/[A-Za-z0-9_+-]+)+|UTC|GMT)?$/;
 
 /**
  * Reads what a DBA types as a time target.
@@ -82,6 +92,7 @@ export function parseTimeTarget(
   if (date === undefined && time === undefined) throw notATime(text);
   const offset = zone === undefined ? undefined : readOffset(zone);
   const zoneName = offset ?? zone ?? timeZone;
+  if (zone === undefined && !isKnownZone(timeZone)) throw withoutOffset(text, timeZone);
   try {
     const clock = Temporal.PlainTime.from(
       (time ?? "00:00").padStart(5, "0").replace(/^(\d):/, "0$1:"),
@@ -95,6 +106,16 @@ export function parseTimeTarget(
     if (cause instanceof RangeError) throw notATime(text, cause);
     throw cause;
   }
+}
+
+function withoutOffset(text: string, timeZone: string): Error {
+  return failure(
+    "TARGET_INVALID",
+    `"${text}" has no offset, and the cluster's time zone "${timeZone}" is no zone name`,
+    {
+      hint: "Write the offset, such as 2025-11-19 11:49:45+00.",
+    },
+  );
 }
 
 function notATime(text: string, cause?: unknown): Error {
