@@ -1,1 +1,82 @@
-process.exit(0);
+// Builds dist/ from src/: `npm run build`, and by `prepare` whenever npm installs the checkout. Types are stripped and
+// declarations written, not checked; that is the business of `npm run types`, so that an install is never held up by it.
+//
+// The new dist/ is made beside the old one and swapped in, so that a command that starts meanwhile finds one or the
+// other. dist/.stamp holds the hash of the sources (source-stamp.js); its time is that of the build's beginning, so
+// `find src -newer dist/.stamp` names what changed since.
+import { spawnSync } from "node:child_process";
+import {
+  chmodSync,
+  existsSync,
+  mkdtempSync,
+  renameSync,
+  rmSync,
+  utimesSync,
+  writeFileSync,
+} from "node:fs";
+import { createRequire } from "node:module";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { isDistStale, sourceHash } from "./source-stamp.js";
+
+const root = join(dirname(fileURLToPath(import.meta.url)), "..");
+
+if (!existsSync(join(root, "src"))) {
+  // An installed package has dist/ and no sources: there is nothing to build.
+} else if (compilerPath() === undefined) {
+  console.log("build: typescript is not installed, dist/ is left as it is");
+} else if (isDistStale(root)) {
+  build();
+}
+
+function compilerPath() {
+  try {
+    const manifest = createRequire(import.meta.url).resolve("typescript/package.json");
+    return join(dirname(manifest), "bin", "tsc");
+  } catch {
+    return undefined;
+  }
+}
+
+function build() {
+  const begin = new Date();
+  const hash = sourceHash(root);
+  const fresh = mkdtempSync(join(root, "node_modules", ".hindsight-build-"));
+  try {
+    chmodSync(fresh, 0o755);
+    compile(fresh);
+    writeFileSync(join(fresh, ".stamp"), `${hash}\n`);
+    utimesSync(join(fresh, ".stamp"), begin, begin);
+    swap(fresh);
+  } finally {
+    rmSync(fresh, { recursive: true, force: true });
+  }
+}
+
+function compile(target) {
+  const flags = ["-p", "tsconfig.build.json", "--noCheck", "--outDir", target];
+  const { status, error } = spawnSync(process.execPath, [compilerPath(), ...flags], {
+    cwd: root,
+    stdio: ["ignore", 2, 2],
+  });
+  if (status === 0) return;
+  console.error(`build: tsc failed${error ? `: ${error.message}` : ""}, dist/ is left as it is`);
+  process.exit(status || 1);
+}
+
+/** Puts `fresh` in the place of dist/; when two builds end at once, the last one stays. */
+function swap(fresh) {
+  const dist = join(root, "dist");
+  const old = `${fresh}-old`;
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      if (existsSync(dist)) renameSync(dist, old);
+      renameSync(fresh, dist);
+      break;
+    } catch (error) {
+      if (attempt === 5) throw error;
+      rmSync(old, { recursive: true, force: true });
+    }
+  }
+  rmSync(old, { recursive: true, force: true });
+}
