@@ -5,11 +5,18 @@
 // What a store must provide, and nothing more is assumed:
 // - An object appears whole or not at all, and never changes afterwards.
 // - `put` creates; it never replaces. Of several concurrent puts of one key exactly one answers "created".
-// - After "created", the object survives a power loss, and every later `get`, `stat` and `list` sees it.
+// - After "created", and after "exists", the object survives a power loss, and every later `get`, `stat` and `list`
+//   sees it.
 // - `list` is complete and sorted; it fails rather than answer short. An empty answer means empty.
 // - Absence is an answer (`undefined`), never an exception; not being able to tell is an exception, never absence.
 
-/** Parts of `[A-Za-z0-9._-]+`, none of them `.` or `..`, joined by `/`; at most 512 characters. */
+/**
+ * Parts of `[A-Za-z0-9._-]+` joined by `/`. No part begins with a dot (so `.` and `..` are none, and a file store may
+ * keep its temporary names there) or is longer than 255 characters; the whole is at most 512.
+ *
+ * No key may go on past another one: where `a` is an object, `a/b` is not. Layouts keep to this; a file system cannot
+ * do otherwise.
+ */
 export type ObjectKey = string;
 
 /** The bytes of an object: all at once, or in order as they come. A stream can be stored only once. */
@@ -30,11 +37,14 @@ export interface ByteRange {
 }
 
 export interface ListOptions {
-  /** Continue after this key or prefix: the `next` of the page before. */
+  /** Only entries that sort after this key or prefix: the `next` of the page before. */
   readonly after?: string | undefined;
-  /** Entries and prefixes on this page at most; a store may return fewer. Default {@link LIST_PAGE_MAX}. */
+  /**
+   * Objects and prefixes on this page at most, 1 to {@link LIST_PAGE_MAX}, which is also the default. A store may return
+   * fewer; only `next` says whether more follow.
+   */
   readonly limitCount?: number | undefined;
-  /** With `/`: keys that go on past the next slash are given once, as a prefix ending in that slash. */
+  /** With `/`: keys that go on past the next slash after the prefix are given once, as a prefix ending in it. */
   readonly delimiter?: "/" | undefined;
   readonly signal?: AbortSignal | undefined;
 }
@@ -48,7 +58,7 @@ export interface ListPage {
   readonly next: string | undefined;
 }
 
-/** Entries of one page when nothing else is asked for. */
+/** Entries of one page, as most object stores have it. */
 export const LIST_PAGE_MAX = 1000;
 
 export interface CallOptions {
@@ -99,15 +109,17 @@ export interface ObjectStore {
   remove(key: ObjectKey, options?: CallOptions): Promise<void>;
 }
 
-const KEY_PART = /^[A-Za-z0-9._-]+$/;
+const KEY_PART = /^[A-Za-z0-9_-][A-Za-z0-9._-]{0,254}$/;
 const KEY_LENGTH_MAX = 512;
 
 /** Whether a text can be a key: guards against traversal, hidden temporary names and surprises of any store. */
 export function isObjectKey(text: string): boolean {
-  return (
-    text.length <= KEY_LENGTH_MAX &&
-    text.split("/").every((part) => KEY_PART.test(part) && part !== "." && part !== "..")
-  );
+  return text.length <= KEY_LENGTH_MAX && text.split("/").every(isObjectKeyPart);
+}
+
+/** Whether a text can stand between two slashes of a key. */
+export function isObjectKeyPart(text: string): boolean {
+  return KEY_PART.test(text);
 }
 
 /** Every object below `prefix`, page by page, in key order. */
