@@ -51,6 +51,7 @@ function startJanitor(directory: string): () => Promise<void> {
   child.stdin?.write(`${directory}\n`);
   child.unref();
   return async () => {
+    child.ref();
     child.stdin?.end();
     await gone;
   };
