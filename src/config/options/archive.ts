@@ -1,0 +1,101 @@
+// Options of WAL archiving.
+
+export const ARCHIVE_OPTIONS = {
+  "archive-timeout": {
+    type: "time",
+    min: 100,
+    max: 86_400_000,
+    default: "1m",
+    summary: "how long to wait for a WAL segment to reach the repository",
+    example: "1m",
+  },
+  "archive-async": {
+    type: "boolean",
+    default: "n",
+    summary: "push and get WAL ahead of PostgreSQL, in parallel",
+    effect: "none",
+  },
+  "archive-get-queue-max": {
+    type: "size",
+    default: "128MiB",
+    summary: "WAL to fetch ahead of PostgreSQL",
+    effect: "none",
+  },
+  "archive-push-queue-max": {
+    type: "size",
+    summary: "WAL that may wait before it is given up to save the server's disk",
+    example: "1GB",
+    effect: "none",
+  },
+  "archive-push-batch-size": {
+    type: "size",
+    default: "16GiB",
+    summary: "WAL to push in one round",
+    effect: "none",
+  },
+  "archive-header-check": {
+    type: "boolean",
+    default: "y",
+    summary: "check that a WAL segment belongs to the cluster",
+    effect: "none",
+  },
+  "archive-mode-check": {
+    type: "boolean",
+    default: "y",
+    summary: "check that archive_mode is not always",
+    effect: "none",
+  },
+  "archive-check": {
+    type: "boolean",
+    default: "y",
+    summary: "wait for a backup's WAL before it counts as complete",
+    effect: "none",
+  },
+  "archive-copy": {
+    type: "boolean",
+    default: "n",
+    summary: "keep a copy of a backup's WAL with the backup",
+    effect: "none",
+  },
+  "archive-missing-retry": {
+    type: "boolean",
+    default: "y",
+    present: "n",
+    summary: "ask again for WAL that was missing",
+    effect: "none",
+  },
+  last: {
+    type: "string",
+    commands: ["archive-get"],
+    commandLineOnly: true,
+    summary: "the last WAL segment of the plan; none before it may be missing",
+    example: "000000010000000000000018",
+  },
+  "standby-form": {
+    type: "boolean",
+    default: "n",
+    commands: ["archive-get"],
+    commandLineOnly: true,
+    summary:
+      "while standby.signal exists, a missing segment or an outage is 1: a standby asks again",
+  },
+  "pin-timeline": {
+    type: "integer",
+    min: 1,
+    max: 4_294_967_295,
+    commands: ["archive-get"],
+    commandLineOnly: true,
+    summary: "refuse history files above this timeline, so that recovery cannot promote",
+    example: "1",
+  },
+  "pin-mode": {
+    type: "enum",
+    values: ["strict", "pause"],
+    default: "strict",
+    commands: ["archive-get"],
+    commandLineOnly: true,
+    summary:
+      "what lifts the pin: hindsight.allow-promotion, or with pause also a server that took queries",
+    example: "pause",
+  },
+} as const;

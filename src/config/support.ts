@@ -1,0 +1,116 @@
+// What this release cannot do, said before anything is done: options without effect are named in one warning, options
+// that would be dangerous to ignore are refused.
+import { failure } from "../model/failure.ts";
+import { isThisMachine } from "./host.ts";
+import type { OptionDefinition } from "./option.ts";
+import { optionDefinition, type OptionName, writtenName } from "./options.ts";
+import type { GivenSetting, Settings } from "./settings.ts";
+
+/**
+ * The sentences to warn with about options that have no effect.
+ *
+ * @throws {HindsightError} `CONFIG_OPTION_UNSUPPORTED` for options that must not be ignored.
+ */
+export function checkEffects(given: Iterable<GivenSetting>, command: string): readonly string[] {
+  const idle: string[] = [];
+  for (const setting of given) {
+    const definition = optionDefinition(setting.name);
+    if (definition.effect === undefined || asksForPresent(definition, setting)) continue;
+    if (definition.commands && !definition.commands.includes(command)) continue;
+    const written = writtenName(setting.name, setting.number);
+    if (definition.effect === "refused") throw unsupported(written);
+    idle.push(written);
+  }
+  if (idle.length === 0) return [];
+  return [`without effect in this release: ${[...new Set(idle)].toSorted().join(", ")}`];
+}
+
+/** Whether the setting asks for what happens anyway. */
+function asksForPresent(definition: OptionDefinition, setting: GivenSetting): boolean {
+  const present = definition.present ?? definition.default;
+  if (present === undefined) return false;
+  if (definition.type === "boolean") return setting.value === (present === "y");
+  return setting.texts.length === 1 && setting.texts[0] === present;
+}
+
+function unsupported(written: string): Error {
+  return failure("CONFIG_OPTION_UNSUPPORTED", `${written} does not exist in this release`, {
+    hint: "Ignoring it would give another result than the one asked for; leave it out.",
+  });
+}
+
+/** Commands that PostgreSQL itself calls: they run on the cluster's host by definition, and every millisecond counts. */
+const SERVER_COMMANDS = ["archive-push", "archive-get"];
+/** Commands that touch neither repository nor cluster. */
+const FREE_COMMANDS = ["help", "version", "demo"];
+
+/**
+ * Checks hosts, repository types and ciphers of everything that is configured.
+ *
+ * @returns sentences to warn with.
+ * @throws {HindsightError} `CONFIG_OPTION_UNSUPPORTED`
+ */
+export async function checkSupport(settings: Settings): Promise<readonly string[]> {
+  if (FREE_COMMANDS.includes(settings.command)) return [];
+  for (const number of settings.numbers("repo")) await checkRepository(settings, number);
+  if (!SERVER_COMMANDS.includes(settings.command)) {
+    for (const number of settings.numbers("pg")) await checkHost(settings, "pg-host", number);
+  }
+  return checkCompression(settings);
+}
+
+async function checkRepository(settings: Settings, number: number): Promise<void> {
+  const shown = (name: OptionName): string => writtenName(name, number);
+  const type = settings.get("repo-type", number);
+  if (type !== "posix") {
+    throw failure(
+      "CONFIG_OPTION_UNSUPPORTED",
+      `${shown("repo-type")}=${type} does not exist in this release`,
+      { hint: "Use a repository on a filesystem (posix)." },
+    );
+  }
+  const cipher = settings.get("repo-cipher-type", number);
+  if (cipher === "aes-256-cbc") {
+    throw failure(
+      "CONFIG_OPTION_UNSUPPORTED",
+      `${shown("repo-cipher-type")}=aes-256-cbc is not offered: it cannot tell that stored data was changed`,
+      { hint: "Hindsight's cipher will be aes-256-gcm; in this release use none." },
+    );
+  }
+  if (cipher !== "none") {
+    throw failure(
+      "CONFIG_OPTION_UNSUPPORTED",
+      `${shown("repo-cipher-type")}=${cipher} does not exist in this release`,
+      { hint: "Use none, and keep the repository on an encrypted filesystem until it does." },
+    );
+  }
+  if (settings.get("repo-cipher-pass", number) !== undefined) {
+    throw failure(
+      "CONFIG_OPTION_INVALID",
+      `${shown("repo-cipher-pass")} is given, but ${shown("repo-cipher-type")} is none`,
+      { hint: "Nothing would be encrypted: leave the passphrase out." },
+    );
+  }
+  await checkHost(settings, "repo-host", number);
+}
+
+async function checkHost(
+  settings: Settings,
+  name: "pg-host" | "repo-host",
+  number: number,
+): Promise<void> {
+  const host = settings.get(name, number);
+  if (host === undefined || (await isThisMachine(host))) return;
+  const written = writtenName(name, number);
+  throw failure("CONFIG_OPTION_UNSUPPORTED", `${written}=${host} is not this machine`, {
+    hint: `Remote hosts do not exist in this release: run hindsight on ${host} and leave ${written} out.`,
+  });
+}
+
+function checkCompression(settings: Settings): readonly string[] {
+  const type = settings.get("compress-type");
+  if (type !== "lz4" && type !== "bz2") return [];
+  return [
+    `compress-type=${type} does not exist in this release; new objects are compressed with zst`,
+  ];
+}
