@@ -1,0 +1,289 @@
+// One WAL record: its header, the blocks it touches, and its main data. Bytes in, facts out; the bytes are not copied.
+//
+// A record is decoded into a cursor that the caller makes once and fills again for every record, because WAL comes at
+// millions of records a second and an object for each would be garbage at the same rate. What shall outlive the next
+// record must be copied out of it. Offsets count from the beginning of `view`; they and sizes are plain numbers, and
+// only the functions at the end of this file make bigints.
+//
+// What a block reference holds: block-reference.ts. How records follow each other: reader.ts. What main data mean:
+// resource-manager/.
+//
+// Header, 24 bytes, at an offset that is a multiple of 8:
+//
+//   offset size type  meaning
+//        0    4 u32   xl_tot_len: length of the whole record, this header included, padding behind it not
+//        4    4 u32   xl_xid: the (sub)transaction, 0 for none
+//        8    8 u64   xl_prev: where the record before this one begins
+//       16    1 u8    xl_info: upper four bits say the operation, lower four are RECORD_FLAGS
+//       17    1 u8    xl_rmid: resource manager
+//       18    2       padding
+//       20    4 u32   xl_crc: CRC-32C of the bytes behind the header and then of the first 20 bytes
+//
+// Fragment headers follow, each beginning with its kind, one byte; then the fragments' data in the same order:
+//
+//   kind        header behind the kind                                     data
+//   0 to 32     block reference, see block-reference.ts                    page image, then block data
+//   252         u32 top-level transaction id (since 14)                    none
+//   253         u16 replication origin                                     none
+//   254         u32 length of main data; ends the headers                  main data
+//   255         u8 length of main data; ends the headers                   main data
+//
+// The headers also end where the data they announced are all that is left.
+//
+// Source: PostgreSQL src/include/access/xlogrecord.h; src/backend/access/transam/xlogreader.c, DecodeXLogRecord.
+import { failure } from "../model/failure.ts";
+import { formatLsn, type Lsn, lsn, LSN_ZERO } from "../model/lsn.ts";
+import {
+  BLOCK_ID_MAX,
+  type BlockCursor,
+  type BlockLayout,
+  type BlockReference,
+  createBlockCursor,
+  decodeBlockHeader,
+} from "./block-reference.ts";
+import { extendCrc32c } from "./crc32c.ts";
+
+export const RECORD_HEADER_BYTES = 24;
+/** Records begin at multiples of this. */
+export const RECORD_ALIGNMENT_BYTES = 8;
+/** The longest record PostgreSQL writes (XLogRecordMaxSize; before 16 nothing said so, but no longer one could be read). */
+export const RECORD_SIZE_MAX_BYTES: number = 1020 * 1024 * 1024;
+
+const CHECKSUM_OFFSET = 20;
+const OPERATION_MASK = 0xf0;
+const FLAGS_MASK = 0x0f;
+
+const KIND_TOP_LEVEL_XID = 252;
+const KIND_ORIGIN = 253;
+const KIND_MAIN_DATA_LONG = 254;
+const KIND_MAIN_DATA_SHORT = 255;
+
+/** What the lower bits of `xl_info` say. */
+export const RECORD_FLAGS = {
+  /** Touches a relation in a way that block references do not show. */
+  specialRelationUpdate: 0x01,
+  /** Page images are there for comparison after replay (wal_consistency_checking). */
+  checkConsistency: 0x02,
+} as const;
+
+/** A decoded record, valid until its cursor is filled again. */
+export interface WalRecord {
+  /** The buffer that holds the whole record: a segment, or a copy of a record that lay on several pages. */
+  readonly view: DataView;
+  /** Offset of the header in `view`. */
+  readonly begin: number;
+  readonly layout: BlockLayout;
+  /** Where the record begins in WAL: `segmentBegin` + `segmentOffset`; see {@link recordLsn}. */
+  readonly segmentBegin: Lsn;
+  readonly segmentOffset: number;
+  /** Where the next record may begin, likewise; see {@link recordEndLsn}. */
+  readonly endSegmentBegin: Lsn;
+  readonly endSegmentOffset: number;
+
+  readonly totalBytes: number;
+  /** 0 for none. */
+  readonly xid: number;
+  /** The beginning of the record before, upper and lower 32 bits; see {@link previousLsn}. */
+  readonly previousHigh: number;
+  readonly previousLow: number;
+  /** One of {@link RESOURCE_MANAGER}, or from 128 on an extension's. */
+  readonly resourceManager: number;
+  /** The upper four bits of `xl_info`, in place: a multiple of 16. */
+  readonly operation: number;
+  /** {@link RECORD_FLAGS}, ored. */
+  readonly flags: number;
+  readonly checksum: number;
+
+  /** How many of `blocks` belong to this record; those behind are left from earlier ones. */
+  readonly blockCount: number;
+  readonly blocks: readonly BlockReference[];
+  readonly mainDataOffset: number;
+  readonly mainDataBytes: number;
+  /** The replication origin, 0 for none. */
+  readonly origin: number;
+  /** The transaction that `xid` is a part of; 0 when unknown. Written at wal_level=logical, once a subtransaction. */
+  readonly topLevelXid: number;
+}
+
+/** A {@link WalRecord} as it is filled. */
+export type RecordCursor = {
+  -readonly [Field in keyof Omit<WalRecord, "blocks">]: WalRecord[Field];
+} & {
+  readonly blocks: readonly BlockCursor[];
+};
+
+/** An empty cursor for WAL of one cluster. */
+export function createRecordCursor(layout: BlockLayout): RecordCursor {
+  return {
+    view: new DataView(new ArrayBuffer(0)),
+    begin: 0,
+    layout,
+    segmentBegin: LSN_ZERO,
+    segmentOffset: 0,
+    endSegmentBegin: LSN_ZERO,
+    endSegmentOffset: 0,
+    totalBytes: 0,
+    xid: 0,
+    previousHigh: 0,
+    previousLow: 0,
+    resourceManager: 0,
+    operation: 0,
+    flags: 0,
+    checksum: 0,
+    blockCount: 0,
+    blocks: Array.from({ length: BLOCK_ID_MAX + 1 }, () => createBlockCursor(layout)),
+    mainDataOffset: 0,
+    mainDataBytes: 0,
+    origin: 0,
+    topLevelXid: 0,
+  };
+}
+
+/**
+ * Reads the header at `begin`. Nothing is judged: that needs the record before, see reader.ts.
+ *
+ * @throws {RangeError} when fewer than {@link RECORD_HEADER_BYTES} bytes are there: a mistake of the caller.
+ */
+export function decodeRecordHeader(record: RecordCursor, view: DataView, begin: number): void {
+  record.view = view;
+  record.begin = begin;
+  record.totalBytes = view.getUint32(begin, true);
+  record.xid = view.getUint32(begin + 4, true);
+  record.previousLow = view.getUint32(begin + 8, true);
+  record.previousHigh = view.getUint32(begin + 12, true);
+  const flagsAndOperation = view.getUint8(begin + 16);
+  record.operation = flagsAndOperation & OPERATION_MASK;
+  record.flags = flagsAndOperation & FLAGS_MASK;
+  record.resourceManager = view.getUint8(begin + 17);
+  record.checksum = view.getUint32(begin + CHECKSUM_OFFSET, true);
+}
+
+/**
+ * Computes the checksum of the record at `begin`, to be compared with the one in its header.
+ *
+ * @param totalBytes at least {@link RECORD_HEADER_BYTES}.
+ * @source PostgreSQL src/backend/access/transam/xlogreader.c, ValidXLogRecord
+ */
+export function sumRecord(view: DataView, begin: number, totalBytes: number): number {
+  const body = extendCrc32c(0, view, begin + RECORD_HEADER_BYTES, begin + totalBytes);
+  return extendCrc32c(body, view, begin, begin + CHECKSUM_OFFSET);
+}
+
+/**
+ * Reads the fragments behind a header that {@link decodeRecordHeader} has read.
+ *
+ * @param record its `totalBytes` must be in its view, and be at least {@link RECORD_HEADER_BYTES}.
+ * @throws {HindsightError} `WAL_RECORD_INVALID` for anything that PostgreSQL's own reader refuses.
+ */
+export function decodeRecordBody(record: RecordCursor): void {
+  const { view } = record;
+  const end = record.begin + record.totalBytes;
+  let position = record.begin + RECORD_HEADER_BYTES;
+  let dataBytes = 0;
+  record.blockCount = 0;
+  record.mainDataBytes = 0;
+  record.origin = 0;
+  record.topLevelXid = 0;
+  while (end - position > dataBytes) {
+    const kind = view.getUint8(position);
+    if (kind <= BLOCK_ID_MAX) {
+      const block = nextBlock(record, kind);
+      const next = decodeBlockHeader(block, view, position, end);
+      if (typeof next === "string") throw malformed(record, next);
+      completeRelation(record, block);
+      position = next;
+      dataBytes += block.imageBytes + block.dataBytes;
+    } else {
+      position = decodeOtherHeader(record, kind, position);
+      dataBytes += record.mainDataBytes;
+      if (kind >= KIND_MAIN_DATA_LONG) break;
+    }
+  }
+  if (end - position !== dataBytes) {
+    throw malformed(record, "announces more or less data than it has");
+  }
+  locateData(record, position);
+}
+
+/** The cursor of the next block; ids increase from one to the next. */
+function nextBlock(record: RecordCursor, id: number): BlockCursor {
+  const count = record.blockCount;
+  if (count > 0 && id <= record.blocks[count - 1]!.id) {
+    throw malformed(record, `refers to block ${id} out of order`);
+  }
+  record.blockCount = count + 1;
+  return record.blocks[count]!;
+}
+
+/** Gives a block that says "the same relation as before" that relation. */
+function completeRelation(record: RecordCursor, block: BlockCursor): void {
+  if (!block.sameRelation) return;
+  if (record.blockCount < 2) {
+    throw malformed(record, "refers to the relation of a block before the first");
+  }
+  const before = record.blocks[record.blockCount - 2]!;
+  block.tablespace = before.tablespace;
+  block.database = before.database;
+  block.relfilenode = before.relfilenode;
+}
+
+/** Reads the headers of main data, origin and top-level transaction; returns the position behind. */
+function decodeOtherHeader(record: RecordCursor, kind: number, position: number): number {
+  const { view } = record;
+  const value = position + 1;
+  const available = record.begin + record.totalBytes - value;
+  if (kind === KIND_MAIN_DATA_SHORT && available >= 1) {
+    record.mainDataBytes = view.getUint8(value);
+    return value + 1;
+  }
+  if (kind === KIND_MAIN_DATA_LONG && available >= 4) {
+    record.mainDataBytes = view.getUint32(value, true);
+    return value + 4;
+  }
+  if (kind === KIND_ORIGIN && available >= 2) {
+    record.origin = view.getUint16(value, true);
+    return value + 2;
+  }
+  if (kind === KIND_TOP_LEVEL_XID && available >= 4) {
+    record.topLevelXid = view.getUint32(value, true);
+    return value + 4;
+  }
+  throw malformed(record, `has a damaged or unknown fragment header of kind ${kind}`);
+}
+
+/** Says where the data of each fragment lie: block by block image and data, and the main data last. */
+function locateData(record: RecordCursor, begin: number): void {
+  let position = begin;
+  for (let index = 0; index < record.blockCount; index += 1) {
+    const block = record.blocks[index]!;
+    block.imageOffset = position;
+    block.dataOffset = position + block.imageBytes;
+    position = block.dataOffset + block.dataBytes;
+  }
+  record.mainDataOffset = position;
+}
+
+function malformed(record: WalRecord, what: string): Error {
+  return failure("WAL_RECORD_INVALID", `the WAL record at ${formatLsn(recordLsn(record))} ${what}`);
+}
+
+/** Where the record begins. */
+export function recordLsn(record: WalRecord): Lsn {
+  return lsn(record.segmentBegin + BigInt(record.segmentOffset));
+}
+
+/** Where the record ends, as PostgreSQL counts (EndRecPtr): padding included, the next page's header not. */
+export function recordEndLsn(record: WalRecord): Lsn {
+  return lsn(record.endSegmentBegin + BigInt(record.endSegmentOffset));
+}
+
+/** Where the record before this one begins. */
+export function previousLsn(record: WalRecord): Lsn {
+  return lsn((BigInt(record.previousHigh) << 32n) | BigInt(record.previousLow));
+}
+
+/** The main data, as a view that lives no longer than the record. */
+export function mainData(record: WalRecord): DataView {
+  const { view } = record;
+  return new DataView(view.buffer, view.byteOffset + record.mainDataOffset, record.mainDataBytes);
+}
