@@ -32,7 +32,9 @@ export interface CopyPlan {
 export function planCopy(entries: readonly DataEntry[], controlPath: BytePath): CopyPlan {
   const files = entries.filter((entry) => entry.kind === "file" && entry.path !== controlPath);
   const large = files.filter((entry) => entry.sizeBytes > BUNDLE_FILE_SIZE_MAX_BYTES);
-  const small = files.filter((entry) => entry.sizeBytes > 0 && entry.sizeBytes <= BUNDLE_FILE_SIZE_MAX_BYTES);
+  const small = files.filter(
+    (entry) => entry.sizeBytes > 0 && entry.sizeBytes <= BUNDLE_FILE_SIZE_MAX_BYTES,
+  );
   const controlFile = entries.find((entry) => entry.kind === "file" && entry.path === controlPath);
   return {
     units: [
@@ -41,7 +43,9 @@ export function planCopy(entries: readonly DataEntry[], controlPath: BytePath): 
         .map((entry) => ({ kind: "file", entry }) as const),
       ...bundle(small),
     ],
-    bare: entries.filter((entry) => entry.kind !== "file" || (entry.sizeBytes === 0 && entry !== controlFile)),
+    bare: entries.filter(
+      (entry) => entry.kind !== "file" || (entry.sizeBytes === 0 && entry !== controlFile),
+    ),
     controlFile,
     sizeBytes: files.reduce((sum, entry) => sum + entry.sizeBytes, controlFile?.sizeBytes ?? 0),
     fileCount: files.length + (controlFile ? 1 : 0),

@@ -6,6 +6,7 @@
 import { extname } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parentPort, Worker } from "node:worker_threads";
+import { type ErrorDetails, errorMessage, HindsightError } from "./errors.ts";
 
 /** What a worker gives back, with the buffers that travel along. */
 export interface JobAnswer<Result> {
@@ -13,7 +14,27 @@ export interface JobAnswer<Result> {
   readonly transfer?: readonly ArrayBuffer[];
 }
 
-type Reply<Result> = { readonly result: Result } | { readonly error: unknown };
+type Reply<Result> = { readonly result: Result } | { readonly error: PlainError };
+
+/** An error between threads: copying between them would lose its class and everything that was added to it. */
+interface PlainError extends ErrorDetails {
+  readonly code: string | undefined;
+  readonly exitCode: number;
+  readonly message: string;
+}
+
+function toPlain(error: unknown): PlainError {
+  const message = errorMessage(error);
+  if (!(error instanceof HindsightError))
+    return { code: undefined, exitCode: 1, message, cause: error };
+  const { code, exitCode, hint, context } = error;
+  return { code, exitCode, message, hint, context };
+}
+
+function fromPlain({ code, exitCode, message, hint, context, cause }: PlainError): Error {
+  if (code === undefined) return new Error(message, { cause });
+  return new HindsightError(code, exitCode, message, { hint, context });
+}
 
 interface Waiting<Job, Result> {
   readonly job: Job;
@@ -73,7 +94,9 @@ export class WorkerPool<Job, Result> implements AsyncDisposable {
     this.#idle.push(worker);
     worker.on("message", (reply: Reply<Result>) => this.#settle(worker, reply));
     worker.on("error", (error) => this.#break(error));
-    worker.on("exit", (code) => this.#break(new Error(`a worker thread ended with status ${code}`)));
+    worker.on("exit", (code) =>
+      this.#break(new Error(`a worker thread ended with status ${code}`)),
+    );
   }
 
   #dispatch(): void {
@@ -91,7 +114,7 @@ export class WorkerPool<Job, Result> implements AsyncDisposable {
     const waiting = this.#running.get(worker);
     this.#running.delete(worker);
     this.#idle.push(worker);
-    if ("error" in reply) waiting?.reject(reply.error);
+    if ("error" in reply) waiting?.reject(fromPlain(reply.error));
     else waiting?.resolve(reply.result);
     this.#dispatch();
   }
@@ -107,7 +130,7 @@ export class WorkerPool<Job, Result> implements AsyncDisposable {
 /**
  * The worker's side: answers every job with `handle`. Call it once, at the top of the worker's module.
  *
- * @param handle runs synchronously; what it throws is thrown by {@link WorkerPool.run} as a plain error.
+ * @param handle runs synchronously; a HindsightError that it throws arrives as one, with its code and hint.
  */
 export function serveJobs<Job, Result>(handle: (job: Job) => JobAnswer<Result>): void {
   const port = parentPort;
@@ -117,7 +140,7 @@ export function serveJobs<Job, Result>(handle: (job: Job) => JobAnswer<Result>):
       const { result, transfer = [] } = handle(job);
       port.postMessage({ result }, [...transfer]);
     } catch (error) {
-      port.postMessage({ error });
+      port.postMessage({ error: toPlain(error) });
     }
   });
 }

@@ -24,6 +24,8 @@ export async function countRows(session: Session): Promise<RowCounts> {
 /** Whether both counted the same. */
 export function sameCounts(left: RowCounts, right: RowCounts): boolean {
   return (
-    left.users === right.users && left.orders === right.orders && left.criticalOrders === right.criticalOrders
+    left.users === right.users &&
+    left.orders === right.orders &&
+    left.criticalOrders === right.criticalOrders
   );
 }

@@ -19,7 +19,8 @@ export interface Telling {
  * @param colour whether escape sequences may be used.
  */
 export function createTelling(write: (text: string) => void, colour: boolean): Telling {
-  const paint = (code: number, text: string): string => (colour ? `\u001B[${code}m${text}\u001B[0m` : text);
+  const paint = (code: number, text: string): string =>
+    colour ? `\u001B[${code}m${text}\u001B[0m` : text;
   let chapterCount = 0;
   return {
     chapter: (title) => {
@@ -41,11 +42,14 @@ export function createTelling(write: (text: string) => void, colour: boolean): T
 export function alignTable(rows: readonly (readonly string[])[]): readonly string[] {
   const widths: number[] = [];
   for (const row of rows) {
-    for (const [column, cell] of row.entries()) widths[column] = Math.max(widths[column] ?? 0, cell.length);
+    for (const [column, cell] of row.entries())
+      widths[column] = Math.max(widths[column] ?? 0, cell.length);
   }
   return rows.map((row) =>
     row
-      .map((cell, column) => (column === 0 ? cell.padEnd(widths[0] ?? 0) : cell.padStart(widths[column] ?? 0)))
+      .map((cell, column) =>
+        column === 0 ? cell.padEnd(widths[0] ?? 0) : cell.padStart(widths[column] ?? 0),
+      )
       .join("   ")
       .trimEnd(),
   );
