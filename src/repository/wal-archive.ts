@@ -1,93 +1,317 @@
+// One cluster's WAL in the repository: storing and fetching archived files under the names PostgreSQL gives them, and
+// what can be known from the names alone. Whether a segment's content is what its name promises is checked by archive/,
+// which may read WAL; here content is only proven to be what was stored. The bytes of an object: wal-object.ts.
 import type { Context } from "../base/context.ts";
+import { KIB, MIB } from "../base/limits.ts";
 import type { CompressionChoice } from "../codec/compress.ts";
-import type { Lsn } from "../model/lsn.ts";
+import { failure } from "../model/failure.ts";
+import { formatLsn, type Lsn, lsn } from "../model/lsn.ts";
 import type { StanzaName } from "../model/stanza.ts";
-import type { SystemIdentifier } from "../model/system-identifier.ts";
-import type { Timeline, TimelineHistory } from "../model/timeline.ts";
+import {
+  formatTimeline,
+  historyFileName,
+  parseHistory,
+  parseTimelineDigits,
+  type Timeline,
+  type TimelineHistory,
+} from "../model/timeline.ts";
+import { parseArchiveFileName } from "../model/wal-segment.ts";
+import { listAll, listNames, type ObjectKey } from "../storage/object-store.ts";
+import { corrupt, parseStored } from "./corrupt.ts";
+import { putFact } from "./fact.ts";
+import { archivePrefix, walFileKey } from "./keys.ts";
+import { type DecodedHeader, HEADER_SIZE_MAX_BYTES } from "./object-header.ts";
+import { ObjectReader } from "./object-reader.ts";
 import type { Repository } from "./repository.ts";
-import type { StanzaRecord } from "./stanza.ts";
+import { archiveId, type StanzaRecord } from "./stanza.ts";
+import {
+  decodeWalBody,
+  decodeWalFields,
+  encodeWalObject,
+  WAL_FIELDS_BYTES,
+  type WalObjectHeader,
+} from "./wal-object.ts";
 
+export type { WalObjectHeader } from "./wal-object.ts";
+
+/** One stanza's WAL of one cluster. */
 export interface WalArchive {
   readonly repository: Repository;
   readonly stanza: StanzaName;
   readonly record: StanzaRecord;
 }
-export interface WalObjectHeader {
-  readonly sha256: string;
-  readonly plainSizeBytes: number;
-  readonly systemIdentifier: SystemIdentifier;
-  readonly timeline: Timeline;
-  readonly segmentSizeBytes: number;
-}
+
+/** WAL from `begin` up to `end` that was given up for ever. */
 export interface WalGap {
   readonly timeline: Timeline;
   readonly begin: Lsn;
   readonly end: Lsn;
 }
-export function putWalFile(
-  _archive: WalArchive,
-  _name: string,
-  _plain: Buffer,
-  _options: { readonly compression: CompressionChoice },
-  _context: Context,
+
+/** One read fetches a compressed 16 MiB segment whole. */
+const SEGMENT_WINDOW_BYTES: number = 17 * MIB;
+
+/** More than any header, less than a page of most stores' pricing. */
+const HEADER_WINDOW_BYTES: number = Math.max(4 * KIB, HEADER_SIZE_MAX_BYTES);
+
+const SEGMENT_KEY = /\/([0-9A-F]{24})$/;
+const SEGMENT_FOLDER = /^[0-9A-F]{16}\/$/;
+const GAP_NAME = /^([0-9A-F]{8})-([0-9A-F]{16})-([0-9A-F]{16})$/;
+
+/**
+ * Stores a file of the archive, once and for ever.
+ *
+ * @param name as PostgreSQL names it: a segment, `.partial`, `.history` or `.backup`.
+ * @returns `identical` when the same bytes were stored before: they were read back and compared, so that success always
+ *   means the repository holds the file.
+ * @throws {HindsightError} `WAL_DUPLICATE_DIFFERS` when other bytes have that name, `OBJECT_CORRUPT` when what has that
+ *   name cannot be read, `WAL_SEGMENT_NAME_INVALID`, or what the store throws.
+ */
+export async function putWalFile(
+  archive: WalArchive,
+  name: string,
+  plain: Buffer,
+  options: { readonly compression: CompressionChoice },
+  context: Context,
 ): Promise<"created" | "identical"> {
-  throw new Error("signature only");
+  const { repository, record } = archive;
+  const key = keyOf(archive, name);
+  const source = {
+    key,
+    repositoryId: repository.id,
+    sealer: repository.sealer,
+    name,
+    plain,
+    cluster: record,
+    compression: options.compression,
+  };
+  const content = asStream(encodeWalObject(source), context.signal);
+  const outcome = await repository.store.put(key, content, { signal: context.signal });
+  if (outcome === "created") return "created";
+  const stored = await getWalFile(archive, name, context);
+  if (stored?.equals(plain) === true) return "identical";
+  throw failure("WAL_DUPLICATE_DIFFERS", `${name} is in the archive already, with other content`, {
+    hint: "Two clusters archive under one stanza, or a promoted copy archives beside its source. Nothing was overwritten; give the newcomer a stanza of its own.",
+    context: { key, stanza: archive.stanza },
+  });
 }
-export function getWalFile(
-  _archive: WalArchive,
-  _name: string,
-  _context: Context,
+
+/**
+ * Fetches a file of the archive.
+ *
+ * @returns the bytes as they were archived, verified; undefined when the repository holds no such file.
+ * @throws {HindsightError} `OBJECT_CORRUPT`, `REPOSITORY_FORMAT_UNKNOWN`, `WAL_SEGMENT_NAME_INVALID`
+ */
+export async function getWalFile(
+  archive: WalArchive,
+  name: string,
+  context: Context,
 ): Promise<Buffer | undefined> {
-  throw new Error("signature only");
+  const reader = await openReader(archive, name, {
+    windowSizeBytes: SEGMENT_WINDOW_BYTES,
+    context,
+  });
+  if (!reader) return undefined;
+  const header = takeWalHeader(archive, name, reader);
+  return await decodeWalBody(reader, { header, sealer: archive.repository.sealer });
 }
-export function statWalFile(
-  _archive: WalArchive,
-  _name: string,
-  _context: Context,
-): Promise<{ sizeBytes: number } | undefined> {
-  throw new Error("signature only");
+
+/** Whether a file is there, without reading it. The size is that of the stored object. */
+export async function statWalFile(
+  archive: WalArchive,
+  name: string,
+  context: Context,
+): Promise<{ readonly sizeBytes: number } | undefined> {
+  const { store } = archive.repository;
+  const found = await store.stat(keyOf(archive, name), { signal: context.signal });
+  return found && { sizeBytes: found.sizeBytes };
 }
-export function readWalHeader(
-  _archive: WalArchive,
-  _name: string,
-  _context: Context,
+
+/**
+ * What the header of a stored file says; its content is not read.
+ *
+ * @throws {HindsightError} `OBJECT_CORRUPT`, `REPOSITORY_FORMAT_UNKNOWN`
+ */
+export async function readWalHeader(
+  archive: WalArchive,
+  name: string,
+  context: Context,
 ): Promise<WalObjectHeader | undefined> {
-  throw new Error("signature only");
+  const reader = await openReader(archive, name, { windowSizeBytes: HEADER_WINDOW_BYTES, context });
+  return reader && decodeWalFields(takeWalHeader(archive, name, reader));
 }
-export function listSegments(
-  _archive: WalArchive,
-  _options: { readonly timeline?: Timeline | undefined; readonly from?: string | undefined },
-  _context: Context,
+
+/**
+ * The names of stored segments, sorted; other files are left out.
+ *
+ * @param options `timeline`: only that one; `from`: a segment's name to begin at, inclusive.
+ */
+export async function* listSegments(
+  archive: WalArchive,
+  options: { readonly timeline?: Timeline | undefined; readonly from?: string | undefined },
+  context: Context,
 ): AsyncGenerator<string, void, undefined> {
-  throw new Error("signature only");
+  const { store } = archive.repository;
+  const prefix = prefixOf(archive);
+  const { from = "" } = options;
+  const digits = options.timeline === undefined ? "" : formatTimeline(options.timeline);
+  for (const folder of await listNames(store, prefix + digits, { signal: context.signal })) {
+    const folderName = digits + folder;
+    if (!SEGMENT_FOLDER.test(folderName) || folderName.slice(0, 16) < from.slice(0, 16)) continue;
+    for await (const { key } of listAll(store, prefix + folderName, { signal: context.signal })) {
+      const name = SEGMENT_KEY.exec(key)?.[1];
+      if (name !== undefined && name >= from) yield name;
+    }
+  }
 }
-export function segmentExtremes(
-  _archive: WalArchive,
-  _context: Context,
-): Promise<{ min: string; max: string } | undefined> {
-  throw new Error("signature only");
+
+/** The first and the last segment by name, over all timelines; undefined for an empty archive. */
+export async function segmentExtremes(
+  archive: WalArchive,
+  context: Context,
+): Promise<{ readonly min: string; readonly max: string } | undefined> {
+  const min = await firstSegment(archive, context);
+  if (min === undefined) return undefined;
+  const { store } = archive.repository;
+  const prefix = prefixOf(archive);
+  const folders = await listNames(store, prefix, { signal: context.signal });
+  for (const folder of folders.filter((name) => SEGMENT_FOLDER.test(name)).toReversed()) {
+    let max: string | undefined;
+    for await (const { key } of listAll(store, prefix + folder, { signal: context.signal })) {
+      max = SEGMENT_KEY.exec(key)?.[1] ?? max;
+    }
+    if (max !== undefined) return { min, max };
+  }
+  return undefined;
 }
-export function readHistory(
-  _archive: WalArchive,
-  _timeline: Timeline,
-  _context: Context,
+
+/**
+ * The history of a timeline. Timeline 1 has no file and no ancestors.
+ *
+ * @returns undefined when the archive does not hold the history file.
+ * @throws {HindsightError} `HISTORY_INVALID`, `OBJECT_CORRUPT`
+ */
+export async function readHistory(
+  archive: WalArchive,
+  timeline: Timeline,
+  context: Context,
 ): Promise<TimelineHistory | undefined> {
-  throw new Error("signature only");
+  if (timeline === 1) return { timeline, ancestors: [] };
+  const content = await getWalFile(archive, historyFileName(timeline), context);
+  return content && parseHistory(timeline, content.toString("latin1"));
 }
-export function listHistories(
-  _archive: WalArchive,
-  _context: Context,
+
+/** The timelines whose history files are stored, ascending. */
+export async function listHistories(
+  archive: WalArchive,
+  context: Context,
 ): Promise<readonly Timeline[]> {
-  throw new Error("signature only");
+  const { store } = archive.repository;
+  const names = await listNames(store, `${prefixOf(archive)}history/`, { signal: context.signal });
+  return names
+    .filter((name) => /^[0-9A-F]{8}\.history$/.test(name))
+    .map((name) => parseTimelineDigits(name.slice(0, 8)));
 }
-export function recordGap(
-  _archive: WalArchive,
-  _gap: WalGap,
-  _reason: string,
-  _context: Context,
+
+/** Records that a range of WAL will never be in the archive. Recording it again changes nothing. */
+export async function recordGap(
+  archive: WalArchive,
+  gap: WalGap,
+  { reason, context }: { readonly reason: string; readonly context: Context },
 ): Promise<void> {
-  throw new Error("signature only");
+  const hex = (position: Lsn): string => position.toString(16).toUpperCase().padStart(16, "0");
+  const name = `${formatTimeline(gap.timeline)}-${hex(gap.begin)}-${hex(gap.end)}`;
+  const value = {
+    timeline: gap.timeline,
+    begin: formatLsn(gap.begin),
+    end: formatLsn(gap.end),
+    reason,
+    recordedAt: context.clock.now().toString(),
+  };
+  await putFact(archive.repository, `${gapPrefix(archive)}${name}`, { value, context });
 }
-export function listGaps(_archive: WalArchive, _context: Context): Promise<readonly WalGap[]> {
-  throw new Error("signature only");
+
+/**
+ * The recorded gaps, by timeline and begin. Their names say all; a damaged record still counts.
+ *
+ * @throws {HindsightError} `OBJECT_CORRUPT` for a name that is no gap's.
+ */
+export async function listGaps(archive: WalArchive, context: Context): Promise<readonly WalGap[]> {
+  const prefix = gapPrefix(archive);
+  const names = await listNames(archive.repository.store, prefix, { signal: context.signal });
+  return names.map((name) => parseStored(prefix + name, () => parseGapName(prefix, name)));
+}
+
+function parseGapName(prefix: string, name: string): WalGap {
+  const [, timeline, begin, end] = GAP_NAME.exec(name) ?? [];
+  if (timeline === undefined) throw corrupt(prefix + name, "its name is not that of a gap");
+  return {
+    timeline: parseTimelineDigits(timeline),
+    begin: lsn(BigInt(`0x${begin}`)),
+    end: lsn(BigInt(`0x${end}`)),
+  };
+}
+
+async function firstSegment(archive: WalArchive, context: Context): Promise<string | undefined> {
+  for await (const name of listSegments(archive, {}, context)) return name;
+  return undefined;
+}
+
+function openReader(
+  archive: WalArchive,
+  name: string,
+  { windowSizeBytes, context }: { readonly windowSizeBytes: number; readonly context: Context },
+): Promise<ObjectReader | undefined> {
+  const { store } = archive.repository;
+  const options = { windowSizeBytes };
+  return ObjectReader.open(store, keyOf(archive, name), { options, context });
+}
+
+/** Takes the header and checks that it agrees with the file's name and with the stanza. */
+function takeWalHeader(archive: WalArchive, name: string, reader: ObjectReader): DecodedHeader {
+  const { key } = reader;
+  const { record, repository } = archive;
+  const header = reader.takeHeader({
+    type: "WALF",
+    key,
+    repositoryId: repository.id,
+    fieldsSizeBytes: WAL_FIELDS_BYTES,
+  });
+  const wal = parseStored(key, () => decodeWalFields(header));
+  const isSegment = parseArchiveFileName(name).kind === "segment";
+  const facts = [
+    ["system identifier", wal.systemIdentifier, record.systemIdentifier],
+    ["WAL segment size", wal.segmentSizeBytes, record.segmentSizeBytes],
+    ["timeline", wal.timeline, parseTimelineDigits(name.slice(0, 8))],
+    ["size", wal.plainSizeBytes, isSegment ? record.segmentSizeBytes : wal.plainSizeBytes],
+  ] as const;
+  for (const [title, found, expected] of facts) {
+    if (found !== expected) {
+      throw corrupt(key, `its header names ${title} ${found} instead of ${expected}`);
+    }
+  }
+  return header;
+}
+
+function prefixOf(archive: WalArchive): string {
+  return archivePrefix(archive.stanza, archiveId(archive.record));
+}
+
+function gapPrefix(archive: WalArchive): string {
+  return `${prefixOf(archive)}gap/`;
+}
+
+function keyOf(archive: WalArchive, name: string): ObjectKey {
+  return walFileKey(prefixOf(archive), name);
+}
+
+/** Gives the store the chance to write, and the user to interrupt, between two pieces. */
+async function* asStream(
+  pieces: Iterable<Uint8Array>,
+  signal: AbortSignal,
+): AsyncGenerator<Uint8Array, void, undefined> {
+  for (const piece of pieces) {
+    signal.throwIfAborted();
+    yield await Promise.resolve(piece);
+  }
 }

@@ -1,0 +1,69 @@
+// The names of all objects: the one place that builds and takes apart keys. What the objects hold:
+// docs/repository-format.md.
+import { type BackupLabel, isBackupLabel } from "../model/backup-label.ts";
+import type { StanzaName } from "../model/stanza.ts";
+import { parseArchiveFileName } from "../model/wal-segment.ts";
+import type { ObjectKey } from "../storage/object-store.ts";
+
+/** The record that makes a place a repository. */
+export const REPOSITORY_KEY: ObjectKey = "repository.json";
+
+/** Objects of the trial that a store undergoes; whatever is left of one means nothing. */
+export const PROBE_PREFIX = "probe/";
+
+/** Everything of every stanza. */
+export const STANZAS_PREFIX = "stanza/";
+
+/** The facts that may lie beside a backup's data. */
+export const BACKUP_PARTS = ["intent", "manifest", "outcome", "tombstone"] as const;
+export type BackupPart = (typeof BACKUP_PARTS)[number];
+
+/** Where the records of one stanza's clusters are. */
+export function stanzaRecordPrefix(stanza: StanzaName): string {
+  return `${STANZAS_PREFIX}${stanza}/stanza/`;
+}
+
+export function stanzaRecordKey(stanza: StanzaName, number: number): ObjectKey {
+  return stanzaRecordPrefix(stanza) + String(number);
+}
+
+/** @param archive such as `18-1`. */
+export function archivePrefix(stanza: StanzaName, archive: string): string {
+  return `${STANZAS_PREFIX}${stanza}/archive/${archive}/`;
+}
+
+/**
+ * The key of a file of the WAL archive.
+ *
+ * @param prefix of {@link archivePrefix}.
+ * @throws {HindsightError} `WAL_SEGMENT_NAME_INVALID`
+ */
+export function walFileKey(prefix: string, name: string): ObjectKey {
+  const file = parseArchiveFileName(name);
+  const folder = file.kind === "history" ? "history" : name.slice(0, 16);
+  return `${prefix}${folder}/${name}`;
+}
+
+export function backupsPrefix(stanza: StanzaName): string {
+  return `${STANZAS_PREFIX}${stanza}/backup/`;
+}
+
+export function backupKey(stanza: StanzaName, label: BackupLabel, part: BackupPart): ObjectKey {
+  return `${backupsPrefix(stanza)}${label}/${part}`;
+}
+
+/** The label and part of a key below {@link backupsPrefix}; undefined for one that this release does not know. */
+export function parseBackupKey(
+  stanza: StanzaName,
+  key: ObjectKey,
+): { readonly label: BackupLabel; readonly part: BackupPart } | undefined {
+  const [label, part, ...rest] = key.slice(backupsPrefix(stanza).length).split("/");
+  const known = BACKUP_PARTS.find((candidate) => candidate === part);
+  if (label === undefined || !known || rest.length > 0 || !isBackupLabel(label)) return undefined;
+  return { label, part: known };
+}
+
+/** @param number below 10^8, so that keys sort as numbers. */
+export function packKey(stanza: StanzaName, label: BackupLabel, number: number): ObjectKey {
+  return `${STANZAS_PREFIX}${stanza}/pack/${label}/${String(number).padStart(8, "0")}`;
+}
