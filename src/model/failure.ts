@@ -158,12 +158,28 @@ export const FAILURES = {
   DESTINATION_RUNNING: { exit: 30, means: "PostgreSQL runs in the place to restore to." },
   DESTINATION_FULL: { exit: 30, means: "The place to restore to has too little space." },
   DESTINATION_DENIED: { exit: 30, means: "The place to restore to cannot be written." },
+  RECOVERY_ARCHIVE_FAILED: {
+    exit: 20,
+    means: "A WAL file could not be fetched during recovery, and PostgreSQL stopped there.",
+  },
   RECOVERY_FAILED: { exit: 11, means: "PostgreSQL stopped during recovery." },
+  RECOVERY_PROMOTION_STOPPED: {
+    exit: 11,
+    means: "PostgreSQL was about to leave recovery although it must not, and was stopped.",
+  },
+  RECOVERY_SETTING_TOO_LOW: {
+    exit: 11,
+    means: "A setting of the recovering server is lower than it was on the primary.",
+  },
   RECOVERY_TARGET_MISSED: {
     exit: 29,
     means: "PostgreSQL reached the end of WAL before the recovery target.",
   },
   RECOVERY_PROMOTED: { exit: 11, means: "PostgreSQL left recovery although it must not." },
+  RECOVERY_PROMOTION_REFUSED: {
+    exit: 11,
+    means: "A recovery that must not promote asked for a timeline above the pinned one.",
+  },
   RECOVERY_WAL_DAMAGED: { exit: 31, means: "Recovery stopped because WAL is missing or damaged." },
   RECOVERY_TIMEOUT: { exit: 11, means: "Recovery made no progress for too long." },
   CHECK_FAILED: { exit: 33, means: "A check did not pass." },
