@@ -1,0 +1,80 @@
+// The plan in words, for --dry-run and for the log.
+import { showPath } from "../model/byte-path.ts";
+import { formatLsn } from "../model/lsn.ts";
+import { describeHistory } from "../model/timeline.ts";
+import { describeInstant } from "../model/timestamp.ts";
+import { formatSetting } from "./auto-conf.ts";
+import { describeTarget } from "./choose-backup.ts";
+import { formatBytes } from "./free-space.ts";
+import type { RestorePlan } from "./plan.ts";
+
+/** One fact a line, in the order in which a DBA would ask. */
+export function describePlan(plan: RestorePlan): readonly string[] {
+  return [
+    ...describeBackup(plan),
+    ...describeRecovery(plan),
+    ...describePlaces(plan),
+    ...describeSettings(plan),
+    ...plan.notes,
+    ...plan.warnings.map((warning) => `warning: ${warning}`),
+  ];
+}
+
+function zoneOf({ backup }: RestorePlan): string {
+  return backup.settings["TimeZone"] ?? "UTC";
+}
+
+function describeBackup(plan: RestorePlan): readonly string[] {
+  const { backup, why, survey } = plan;
+  const { fileCount, sizeBytes } = survey.total;
+  return [
+    `backup ${backup.label} of ${describeInstant(backup.stopTime, zoneOf(plan))}: ${why}`,
+    `${fileCount} files, ${formatBytes(sizeBytes)}, PostgreSQL ${backup.majorVersion}`,
+  ];
+}
+
+function describeRecovery(plan: RestorePlan): readonly string[] {
+  const { type, target, timeline, history, wal, stopLsn, targetAction } = plan;
+  if (type === "none") return ["recovery: none"];
+  if (type === "preserve") return ["recovery: as the destination's own settings say"];
+  const goal =
+    type === "standby"
+      ? "recovery: as a standby, without end"
+      : `recovery to ${describeTarget(target, zoneOf(plan))}, then ${targetAction}`;
+  const position = stopLsn === undefined ? [] : [`recovery stops at ${formatLsn(stopLsn)}`];
+  const stored = wal
+    ? [
+        `WAL from ${wal.first} to ${wal.last}, ${wal.segmentCount} segments, all stored${wal.isEndOfArchive ? "; the archive ends there" : ""}`,
+      ]
+    : [];
+  return [goal, ...position, `timeline ${timeline}: ${describeHistory(history)}`, ...stored];
+}
+
+function describePlaces({ destination, tablespaces, survey }: RestorePlan): readonly string[] {
+  const fate = {
+    absent: "is created",
+    empty: "is empty",
+    cluster: "holds a stopped cluster, WHICH IS REMOVED",
+    aborted: "holds an unfinished restore, which is removed",
+  }[destination.state];
+  return [
+    `data directory ${destination.path} ${fate}`,
+    ...tablespaces.map(
+      ({ name, path, original, overwrites }) =>
+        `tablespace "${name}" goes to ${path}${path === original ? "" : ` (was ${original})`}${overwrites ? ", WHERE ITS FILES ARE REMOVED" : ""}`,
+    ),
+    ...survey.links.map((link) => `link ${showPath(link)} becomes a directory`),
+  ];
+}
+
+function describeSettings({ recovery, archiveMode }: RestorePlan): readonly string[] {
+  const lines = recovery.settings.map((setting) => `  ${formatSetting(setting)}`);
+  const heading = lines.length === 0 ? [] : ["settings added to postgresql.auto.conf:"];
+  const signal = recovery.signal === undefined ? [] : [`file ${recovery.signal} is written`];
+  return [
+    ...signal,
+    ...heading,
+    ...lines,
+    `archive_mode: ${archiveMode === "off" ? "off" : "as it was"}`,
+  ];
+}

@@ -1,0 +1,325 @@
+// The plan of a restore: everything decided and everything checked, as data that can be printed, before a byte is
+// written. Read choose-timeline.ts and choose-backup.ts for what is restored, wal-path.ts for how far it can be
+// recovered, destination.ts and tablespaces.ts for where to, recovery-settings.ts for what PostgreSQL is told;
+// describe-plan.ts prints it and perform.ts does it.
+import type { Context } from "../base/context.ts";
+import type { BackupLabel } from "../model/backup-label.ts";
+import { showPath } from "../model/byte-path.ts";
+import type {
+  RecoveryTarget,
+  RestoreType,
+  TargetAction,
+  TimelineChoice,
+} from "../model/recovery-target.ts";
+import type { Lsn } from "../model/lsn.ts";
+import type { StanzaName } from "../model/stanza.ts";
+import type { Timeline, TimelineHistory } from "../model/timeline.ts";
+import { type ManifestHeader, readManifest } from "../repository/manifest.ts";
+import type { Repository } from "../repository/repository.ts";
+import type { StanzaRecord } from "../repository/stanza.ts";
+import type { WalArchive } from "../repository/wal-archive.ts";
+import { backupCandidates, type Candidates } from "./candidates.ts";
+import { chooseBackup, type TargetAnswer, type TargetResolver } from "./choose-backup.ts";
+import { type DestinationPlan, planDestination } from "./destination.ts";
+import { requireSpace, type SpaceNeed } from "./free-space.ts";
+import { recoverySettings, type RecoverySettings } from "./recovery-settings.ts";
+import { type Interlock, restoreCommandFlags } from "./restore-command.ts";
+import { normalizeOptions } from "./recovery-options.ts";
+import { type ManifestSurvey, surveyManifest, tablespaceVersionDirectory } from "./survey.ts";
+import { planTablespaces, type TablespaceMapping, type TablespacePlan } from "./tablespaces.ts";
+import { planWal, type WalPlan, type WalReach } from "./wal-path.ts";
+
+export interface RestoreRequest {
+  readonly repository: Repository;
+  readonly stanza: StanzaName;
+  readonly record: StanzaRecord;
+  readonly type: RestoreType;
+  readonly target: RecoveryTarget;
+  readonly targetAction: TargetAction;
+  /** Undefined: `current` for type immediate, else `latest`. */
+  readonly timeline: TimelineChoice | undefined;
+  /** The backup to restore; undefined to choose by the target. */
+  readonly set: BackupLabel | undefined;
+  /** Absolute path of the data directory to write. */
+  readonly destination: string;
+  /** `--delta` or `--force`: a data directory that is there is replaced. */
+  readonly overwrite: boolean;
+  /** `off` for a copy beside production, whose WAL must not mix with production's. */
+  readonly archiveMode: "preserve" | "off";
+  /** `--recovery-option`, as given. */
+  readonly recoveryOptions: ReadonlyMap<string, string>;
+  readonly tablespaces: TablespaceMapping;
+  /** The whole archive-get command for `%f` and `"%p"`, with these flags; quoted for a shell, not for a setting. */
+  readonly restoreCommand: (flags: readonly string[]) => string;
+  readonly interlock: Interlock;
+  /** Files written at a time, at least 1. */
+  readonly processMax: number;
+  /** Directories that the destination must have nothing to do with: the repository, our own state. */
+  readonly protectedPaths: readonly string[];
+  /** Finds the target in WAL. Without it headers alone decide, and PostgreSQL says whether the target exists. */
+  readonly resolve: TargetResolver | undefined;
+}
+
+/** What would be done. Plain data; times, positions and names only. */
+export interface RestorePlan {
+  readonly stanza: StanzaName;
+  readonly backup: ManifestHeader;
+  /** Why this backup, as a clause. */
+  readonly why: string;
+  readonly type: RestoreType;
+  readonly target: RecoveryTarget;
+  readonly targetAction: TargetAction;
+  readonly timeline: Timeline;
+  readonly history: TimelineHistory;
+  /** Where recovery stops, when that is known. */
+  readonly stopLsn: Lsn | undefined;
+  /** Undefined for type none, which recovers nothing. */
+  readonly wal: WalPlan | undefined;
+  readonly destination: DestinationPlan;
+  readonly tablespaces: readonly TablespacePlan[];
+  readonly tablespaceVersionDirectory: string;
+  readonly survey: ManifestSurvey;
+  readonly recovery: RecoverySettings;
+  readonly archiveMode: "preserve" | "off";
+  readonly processMax: number;
+  /** What the user should know, one sentence each. */
+  readonly notes: readonly string[];
+  /** What may go wrong, one sentence each. */
+  readonly warnings: readonly string[];
+}
+
+/** The part of a plan that says what is restored and how far it is recovered. */
+interface Route {
+  readonly backup: ManifestHeader;
+  readonly why: string;
+  readonly history: TimelineHistory;
+  readonly answer: TargetAnswer | undefined;
+  readonly wal: WalPlan | undefined;
+}
+
+/**
+ * Plans a restore. Nothing is written, neither here nor in the repository.
+ *
+ * @throws {HindsightError} 29 when the target cannot be reached (`BACKUP_NONE`, `TARGET_UNREACHABLE`,
+ *   `TIMELINE_UNREACHABLE`, `TARGET_INVALID`), 30 when the destination is unsafe, 31 when WAL is missing
+ *   (`WAL_SEGMENT_MISSING`), and what reading the repository throws.
+ */
+export async function planRestore(given: RestoreRequest, context: Context): Promise<RestorePlan> {
+  const options = normalizeOptions(given.type, given.recoveryOptions);
+  const request: RestoreRequest = {
+    ...given,
+    type: options.type,
+    recoveryOptions: options.settings,
+  };
+  const destination = await planDestination(
+    {
+      path: request.destination,
+      overwrite: request.overwrite,
+      protectedPaths: request.protectedPaths,
+      systemIdentifier: request.record.systemIdentifier,
+    },
+    context,
+  );
+  const route = await planRoute(request, context);
+  const { header, entries } = await readManifest(
+    request.repository,
+    request.stanza,
+    route.backup.label,
+    context,
+  );
+  const survey = await surveyManifest(header, entries);
+  const tablespaces = await planPlaces(request, { header, survey, destination });
+  await requireSpace(spaceNeeds({ header, survey, destination, tablespaces }));
+  return {
+    stanza: request.stanza,
+    backup: header,
+    why: route.why,
+    type: request.type,
+    target: request.target,
+    targetAction: request.targetAction,
+    timeline: route.history.timeline,
+    history: route.history,
+    stopLsn:
+      route.answer?.stopLsn ?? (request.target.kind === "lsn" ? request.target.lsn : undefined),
+    wal: route.wal,
+    destination,
+    tablespaces,
+    tablespaceVersionDirectory: tablespaceVersionDirectory(header),
+    survey,
+    recovery: planSettings(request, route),
+    archiveMode: request.archiveMode,
+    processMax: request.processMax,
+    notes: [...(route.answer?.notes ?? []), ...notesOn(destination, tablespaces)],
+    warnings: [...options.warnings, ...warningsOn(request, route, survey)],
+  };
+}
+
+async function planRoute(request: RestoreRequest, context: Context): Promise<Route> {
+  const { repository, stanza, record, target, set } = request;
+  const archive: WalArchive = { repository, stanza, record };
+  const choice = request.timeline ?? (request.type === "immediate" ? "current" : "latest");
+  const found = await backupCandidates(archive, { choice, set }, context);
+  const answer = await resolveTarget(request, { archive, found }, context);
+  const timeZone = found.candidates.at(-1)?.settings["TimeZone"] ?? "UTC";
+  const { backup, why } = chooseBackup(target, found.candidates, {
+    answer,
+    isNamed: set !== undefined,
+    timeZone,
+  });
+  const wal =
+    request.type === "none"
+      ? undefined
+      : await planWal(
+          archive,
+          {
+            history: found.history,
+            startLsn: backup.startLsn,
+            stopLsn: backup.stopLsn,
+            reach: reachOf(request, answer),
+          },
+          context,
+        );
+  return { backup, why, history: found.history, answer, wal };
+}
+
+/** Only these lie somewhere in WAL; the other types need no search. */
+async function resolveTarget(
+  { resolve, target }: RestoreRequest,
+  { archive, found }: { archive: WalArchive; found: Candidates },
+  context: Context,
+): Promise<TargetAnswer | undefined> {
+  if (!resolve || target.kind === "default" || target.kind === "immediate") return undefined;
+  const { history, candidates } = found;
+  return resolve({ archive, target, history, candidates }, context);
+}
+
+function reachOf({ type, target }: RestoreRequest, answer: TargetAnswer | undefined): WalReach {
+  if (type === "preserve" || target.kind === "immediate") return { kind: "backup" };
+  if (answer) return { kind: "segment", name: answer.lastSegment };
+  if (target.kind === "lsn") return { kind: "position", lsn: target.lsn };
+  return { kind: target.kind === "default" && type !== "standby" ? "end" : "some" };
+}
+
+async function planPlaces(
+  request: RestoreRequest,
+  {
+    header,
+    survey,
+    destination,
+  }: { header: ManifestHeader; survey: ManifestSurvey; destination: DestinationPlan },
+): Promise<readonly TablespacePlan[]> {
+  return planTablespaces({
+    locations: survey.tablespaces,
+    names: header.tablespaces,
+    mapping: request.tablespaces,
+    destination,
+    recordedDirectory: header.dataDirectory,
+    versionDirectory: tablespaceVersionDirectory(header),
+    overwrite: request.overwrite,
+    protectedPaths: request.protectedPaths,
+  });
+}
+
+/** Segments that PostgreSQL may keep in pg_wal at once while it recovers: the one it reads, the next, the new one. */
+const WAL_SEGMENTS_AT_ONCE = 3;
+
+function spaceNeeds({
+  header,
+  survey,
+  destination,
+  tablespaces,
+}: {
+  header: ManifestHeader;
+  survey: ManifestSurvey;
+  destination: DestinationPlan;
+  tablespaces: readonly TablespacePlan[];
+}): readonly SpaceNeed[] {
+  const versionDirectory = tablespaceVersionDirectory(header);
+  return [
+    {
+      existing: destination.existing,
+      usage: survey.dataDirectory,
+      walBytes: WAL_SEGMENTS_AT_ONCE * header.segmentSizeBytes,
+      removed: destination.exists ? [destination.path] : [],
+    },
+    ...tablespaces.map((tablespace) => ({
+      existing: tablespace.existing,
+      usage: survey.tablespaces.get(tablespace.oid) ?? { fileCount: 0, sizeBytes: 0 },
+      walBytes: 0,
+      removed: tablespace.overwrites ? [`${tablespace.path}/${versionDirectory}`] : [],
+    })),
+  ];
+}
+
+function planSettings(request: RestoreRequest, { history, wal }: Route): RecoverySettings {
+  const flags = restoreCommandFlags({
+    type: request.type,
+    targetAction: request.targetAction,
+    interlock: request.interlock,
+    timeline: history.timeline,
+    lastSegment: wal?.last,
+  });
+  return recoverySettings({
+    type: request.type,
+    target: request.target,
+    targetAction: request.targetAction,
+    timeline: history.timeline,
+    followLatest: (request.timeline ?? "latest") === "latest",
+    restoreCommand: request.restoreCommand(flags),
+    archiveMode: request.archiveMode,
+    recoveryOptions: request.recoveryOptions,
+  });
+}
+
+function notesOn(
+  destination: DestinationPlan,
+  tablespaces: readonly TablespacePlan[],
+): readonly string[] {
+  return [destination, ...tablespaces]
+    .filter(({ given, path }) => given.replace(/\/+$/, "") !== path)
+    .map(({ given, path }) => `${given} leads to ${path}.`);
+}
+
+function warningsOn(
+  request: RestoreRequest,
+  { backup, wal, answer }: Route,
+  survey: ManifestSurvey,
+): readonly string[] {
+  const warnings: string[] = [];
+  const { type, target } = request;
+  if (type === "none") {
+    warnings.push(
+      `No recovery is configured: PostgreSQL needs the WAL from ${backup.firstSegment} to ${backup.lastSegment} in pg_wal to start.`,
+    );
+  }
+  if (
+    wal &&
+    !answer &&
+    (target.kind === "time" || target.kind === "xid" || target.kind === "name")
+  ) {
+    warnings.push(
+      "Whether the target exists was not looked up; PostgreSQL will stop with an error if it does not.",
+    );
+  }
+  if (wal?.missing !== undefined) {
+    warnings.push(
+      `WAL segment ${wal.missing} is not stored: recovery from the archive ends there.`,
+    );
+  }
+  if (request.recoveryOptions.has("restore_command")) {
+    warnings.push(
+      "The restore_command given as an option does not tell an outage from the end of the archive.",
+    );
+  }
+  for (const link of survey.links) {
+    warnings.push(
+      `${showPath(link)} was a link to another place and becomes a directory of its own.`,
+    );
+  }
+  if (backup.pageErrors.length > 0) {
+    warnings.push(
+      `Pages of ${backup.pageErrors.length} files had wrong checksums when they were backed up.`,
+    );
+  }
+  return warnings;
+}

@@ -1,0 +1,162 @@
+// Where each tablespace goes. Links in pg_tblspc of a backup point at production's own directories; a copy that wrote
+// there would destroy production's data. So a tablespace goes back to where it was only when the copy replaces the
+// cluster it came from, or when nobody is there.
+import { readlink } from "node:fs/promises";
+import { join } from "node:path";
+import { systemErrorCode } from "../base/errors.ts";
+import { failure } from "../model/failure.ts";
+import type { ManifestTablespace } from "../repository/manifest-lines.ts";
+import { contentOf, type DestinationPlan, planOwner, refuseProtected } from "./destination.ts";
+import { isWithin, type Location, type Owner, resolveLocation } from "./location.ts";
+import { markedLocations } from "./marker.ts";
+
+/** By name or OID, and for all others. */
+export interface TablespaceMapping {
+  readonly byName: ReadonlyMap<string, string>;
+  /** Directory in which the others get one of their own, named after them. */
+  readonly all: string | undefined;
+}
+
+export interface TablespacePlan extends Location {
+  readonly oid: number;
+  readonly name: string;
+  /** Where it was when it was backed up. */
+  readonly original: string;
+  /** Whether its version's directory exists, which will be removed. */
+  readonly overwrites: boolean;
+  readonly owner: Owner | undefined;
+}
+
+export interface TablespaceRequest {
+  /** Linked tablespaces of the backup: OID and the location they had. */
+  readonly locations: ReadonlyMap<number, { readonly location: string }>;
+  readonly names: readonly ManifestTablespace[];
+  readonly mapping: TablespaceMapping;
+  readonly destination: DestinationPlan;
+  /** The data directory that was backed up. */
+  readonly recordedDirectory: string;
+  /** `PG_18_202506291`: all that is ever written to a location. */
+  readonly versionDirectory: string;
+  readonly overwrite: boolean;
+  readonly protectedPaths: readonly string[];
+}
+
+/**
+ * Decides and checks every location.
+ *
+ * @throws {HindsightError} `DESTINATION_UNSAFE` for a location that is in use, nested, not absolute, or production's;
+ *   `CONFIG_OPTION_INVALID` for a mapping of a tablespace that the backup has not.
+ */
+export async function planTablespaces(
+  request: TablespaceRequest,
+): Promise<readonly TablespacePlan[]> {
+  const names = new Map(request.names.map(({ oid, name }) => [oid, name]));
+  const known = [...request.locations].map(([oid, { location }]) => ({
+    oid,
+    name: names.get(oid) ?? String(oid),
+    original: location,
+  }));
+  refuseUnknownNames(request.mapping, known);
+  const plans: TablespacePlan[] = [];
+  for (const tablespace of known) {
+    const plan = await planTablespace(tablespace, request);
+    refuseOverlap(plan, plans);
+    plans.push(plan);
+  }
+  return plans;
+}
+
+async function planTablespace(
+  { oid, name, original }: Pick<TablespacePlan, "oid" | "name" | "original">,
+  request: TablespaceRequest,
+): Promise<TablespacePlan> {
+  const { mapping, destination, versionDirectory } = request;
+  const mapped =
+    mapping.byName.get(name) ??
+    mapping.byName.get(String(oid)) ??
+    (mapping.all === undefined ? undefined : join(mapping.all, name));
+  const location = await resolveLocation(mapped ?? original);
+  refuseNesting(name, location, destination);
+  await refuseProtected(location, request.protectedPaths);
+  // Also when it is empty: the tablespace of a running cluster in which nothing was created yet looks like that.
+  const overwrites = (await contentOf(location.path)).includes(versionDirectory);
+  if (overwrites && !(await mayOverwrite(oid, location, request))) {
+    throw inUse({ name, mapped: mapped !== undefined }, location, request);
+  }
+  return { ...location, oid, name, original, overwrites, owner: await planOwner(location) };
+}
+
+/** Only what belongs to the directory that is replaced may go: its own link leads there, or our marker says so. */
+async function mayOverwrite(
+  oid: number,
+  { path }: Location,
+  { overwrite, destination }: TablespaceRequest,
+): Promise<boolean> {
+  if (!overwrite || !destination.exists) return false;
+  if ((await markedLocations(destination.path)).includes(path)) return true;
+  try {
+    const target = await readlink(join(destination.path, "pg_tblspc", String(oid)));
+    return (await resolveLocation(target)).path === path;
+  } catch (error) {
+    const code = systemErrorCode(error);
+    if (code === "ENOENT" || code === "EINVAL" || code === "ENOTDIR") return false;
+    throw error;
+  }
+}
+
+function inUse(
+  { name, mapped }: { name: string; mapped: boolean },
+  { path }: Location,
+  { destination, recordedDirectory, versionDirectory }: TablespaceRequest,
+): Error {
+  const isClone = destination.path !== recordedDirectory && destination.given !== recordedDirectory;
+  const clone =
+    isClone && !mapped ? `, which may be in use by the cluster in ${recordedDirectory}` : "";
+  return failure(
+    "DESTINATION_UNSAFE",
+    `tablespace "${name}" would be restored to ${path}, where ${versionDirectory} exists${clone}`,
+    {
+      hint: `Nothing was changed. Map the tablespace elsewhere: --tablespace-map=${name}=/another/directory, or --tablespace-map-all=/directory; if the place is really free, empty it by hand.`,
+      context: { tablespace: name, path },
+    },
+  );
+}
+
+function refuseNesting(name: string, { path }: Location, destination: DestinationPlan): void {
+  if (!isWithin(destination.path, path) && !isWithin(path, destination.path)) return;
+  throw failure(
+    "DESTINATION_UNSAFE",
+    `the location of tablespace "${name}" (${path}) and the data directory ${destination.path} lie in one another`,
+    { hint: `Map it to a place of its own: --tablespace-map=${name}=/another/directory.` },
+  );
+}
+
+function refuseOverlap(plan: TablespacePlan, others: readonly TablespacePlan[]): void {
+  const other = others.find(({ path }) => isWithin(path, plan.path) || isWithin(plan.path, path));
+  if (!other) return;
+  throw failure(
+    "DESTINATION_UNSAFE",
+    `tablespaces "${other.name}" and "${plan.name}" would share ${isWithin(other.path, plan.path) ? other.path : plan.path}`,
+    { hint: "Map each tablespace to a directory of its own with --tablespace-map." },
+  );
+}
+
+function refuseUnknownNames(
+  { byName }: TablespaceMapping,
+  known: readonly Pick<TablespacePlan, "oid" | "name">[],
+): void {
+  for (const key of byName.keys()) {
+    if (known.some(({ oid, name }) => name === key || String(oid) === key)) continue;
+    const list = known.map(({ name }) => name).join(", ");
+    throw failure(
+      "CONFIG_OPTION_INVALID",
+      `--tablespace-map names "${key}", which the backup has not`,
+      {
+        hint:
+          known.length === 0
+            ? "The backup has no tablespaces outside of its data directory."
+            : `Its tablespaces: ${list}.`,
+      },
+    );
+  }
+}
