@@ -177,6 +177,7 @@ function decodeImageHeader(
   const holeFits = hasHole
     ? block.holeOffset > 0 && block.holeBytes > 0
     : block.holeOffset === 0 && block.holeBytes === 0;
-  if (!holeFits || (full && (compressed || hasHole))) return "has a page image whose sizes disagree";
+  if (!holeFits || (full && (compressed || hasHole)))
+    return "has a page image whose sizes disagree";
   return position;
 }

@@ -46,7 +46,7 @@ export const PAGE_FLAGS = {
   overwritesContinuation: 0x0008,
 } as const;
 
-const PAGE_FLAGS_ALL = 0x000f;
+export const PAGE_FLAGS_ALL = 0x000f;
 const PAGE_SIZE_MIN_BYTES = 1024;
 const PAGE_SIZE_MAX_BYTES = 65_536;
 
@@ -167,7 +167,8 @@ function checkWellFormed(name: string, header: WalLongPageHeader): void {
   if (!sane) throw invalid(name, "has a damaged page header");
 }
 
-function isPageSize(sizeBytes: number): boolean {
+/** Whether PostgreSQL can be built with WAL pages of that size. */
+export function isPageSize(sizeBytes: number): boolean {
   return (
     sizeBytes >= PAGE_SIZE_MIN_BYTES &&
     sizeBytes <= PAGE_SIZE_MAX_BYTES &&

@@ -32,7 +32,7 @@
 //
 // Source: PostgreSQL src/include/access/xlogrecord.h; src/backend/access/transam/xlogreader.c, DecodeXLogRecord.
 import { failure } from "../model/failure.ts";
-import { formatLsn, type Lsn, lsn, LSN_ZERO } from "../model/lsn.ts";
+import { addLsn, formatLsn, type Lsn, lsn, LSN_ZERO } from "../model/lsn.ts";
 import {
   BLOCK_ID_MAX,
   type BlockCursor,
@@ -66,6 +66,16 @@ export const RECORD_FLAGS = {
   checkConsistency: 0x02,
 } as const;
 
+/**
+ * Where a segment begins, as an LSN and as its two halves, made once a segment. The halves stay numbers where a bigint
+ * a record would be too slow; an offset can be added to the lower one, for no segment straddles a multiple of 4 GiB.
+ */
+export interface SegmentBase {
+  readonly begin: Lsn;
+  readonly high: number;
+  readonly low: number;
+}
+
 /** A decoded record, valid until its cursor is filled again. */
 export interface WalRecord {
   /** The buffer that holds the whole record: a segment, or a copy of a record that lay on several pages. */
@@ -73,11 +83,11 @@ export interface WalRecord {
   /** Offset of the header in `view`. */
   readonly begin: number;
   readonly layout: BlockLayout;
-  /** Where the record begins in WAL: `segmentBegin` + `segmentOffset`; see {@link recordLsn}. */
-  readonly segmentBegin: Lsn;
+  /** Where the record begins in WAL: an offset in a segment; see {@link recordLsn}. */
+  readonly segment: SegmentBase;
   readonly segmentOffset: number;
-  /** Where the next record may begin, likewise; see {@link recordEndLsn}. */
-  readonly endSegmentBegin: Lsn;
+  /** Where it ends, likewise; see {@link recordEndLsn}. */
+  readonly endSegment: SegmentBase;
   readonly endSegmentOffset: number;
 
   readonly totalBytes: number;
@@ -112,15 +122,22 @@ export type RecordCursor = {
   readonly blocks: readonly BlockCursor[];
 };
 
+const NO_SEGMENT: SegmentBase = { begin: LSN_ZERO, high: 0, low: 0 };
+
+/** The base of the segment that begins at `begin`. */
+export function segmentBase(begin: Lsn): SegmentBase {
+  return { begin, high: Number(begin >> 32n), low: Number(begin & 0xffffffffn) };
+}
+
 /** An empty cursor for WAL of one cluster. */
 export function createRecordCursor(layout: BlockLayout): RecordCursor {
   return {
     view: new DataView(new ArrayBuffer(0)),
     begin: 0,
     layout,
-    segmentBegin: LSN_ZERO,
+    segment: NO_SEGMENT,
     segmentOffset: 0,
-    endSegmentBegin: LSN_ZERO,
+    endSegment: NO_SEGMENT,
     endSegmentOffset: 0,
     totalBytes: 0,
     xid: 0,
@@ -269,12 +286,12 @@ function malformed(record: WalRecord, what: string): Error {
 
 /** Where the record begins. */
 export function recordLsn(record: WalRecord): Lsn {
-  return lsn(record.segmentBegin + BigInt(record.segmentOffset));
+  return addLsn(record.segment.begin, BigInt(record.segmentOffset));
 }
 
 /** Where the record ends, as PostgreSQL counts (EndRecPtr): padding included, the next page's header not. */
 export function recordEndLsn(record: WalRecord): Lsn {
-  return lsn(record.endSegmentBegin + BigInt(record.endSegmentOffset));
+  return addLsn(record.endSegment.begin, BigInt(record.endSegmentOffset));
 }
 
 /** Where the record before this one begins. */
