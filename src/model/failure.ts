@@ -163,10 +163,6 @@ export const FAILURES = {
     means: "A WAL file could not be fetched during recovery, and PostgreSQL stopped there.",
   },
   RECOVERY_FAILED: { exit: 11, means: "PostgreSQL stopped during recovery." },
-  RECOVERY_PROMOTION_STOPPED: {
-    exit: 11,
-    means: "PostgreSQL was about to leave recovery although it must not, and was stopped.",
-  },
   RECOVERY_SETTING_TOO_LOW: {
     exit: 11,
     means: "A setting of the recovering server is lower than it was on the primary.",

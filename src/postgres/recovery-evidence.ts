@@ -23,7 +23,7 @@ export interface RecoveryEvidence {
 }
 
 /** Lines of restore_command's output that are quoted at most. */
-const SAID_LINES_MAX = 5;
+const SAID_LINES_MAX = 12;
 
 const SETTING_ERROR =
   /^(?:unrecognized configuration parameter|invalid value for parameter|parameter "|syntax error in file|could not open configuration file|\d+(?:\.\d+)? .*is outside the valid range)/;

@@ -48,7 +48,7 @@ const EXPECTED: Readonly<Record<string, readonly [code: string, exit: number, me
   "corrupt-control": ["CONTROL_FILE_INVALID", 22, /no usable global\/pg_control/],
   "no-restore-command": ["RECOVERY_FAILED", 11, /no restore_command/],
   "interlock-default": [
-    "RECOVERY_PROMOTION_STOPPED",
+    "RECOVERY_PROMOTION_REFUSED",
     11,
     /came to the end of WAL and was about to begin timeline 2; it was stopped/,
   ],
@@ -121,12 +121,15 @@ test.each([
 test("the code that archive-get prints decides how the command ends", () => {
   const fatal =
     'FATAL:  could not restore file "00000001000000000000000E" from archive: child process exited with exit code 200';
-  const said =
-    "hindsight: segment 00000001000000000000000E is damaged: sha256 differs (OBJECT_CORRUPT)";
-  const error = explainRecoveryFailure(logOf(fatal, said));
+  const said = [
+    "error: 00000001000000000000000E is damaged: its hash differs [OBJECT_CORRUPT]",
+    "  key: stanza/main/wal/00000001000000000000000E",
+    "hint: Run hindsight verify.",
+  ];
+  const error = explainRecoveryFailure(logOf(fatal, ...said));
   expect(error.code).toBe("OBJECT_CORRUPT");
   expect(error.exitCode).toBe(22);
-  expect(error.message).toContain("sha256 differs");
+  expect(error.message).toMatch(/exit code 200\): 0{7}1\w+ is damaged: its hash differs$/);
 });
 
 test("a history file that is refused before redo is an outage, not a stopped promotion", () => {
@@ -141,7 +144,7 @@ test("a pause that was about to become a promotion names its cause", () => {
   const stop =
     "2026-11-21 08:22:22.099 UTC [6] startup LOG:  recovery stopping before commit of transaction 900, time 2026-11-21 08:00:00+00";
   const error = explainRecoveryFailure(logOf(fatal, stop));
-  expect(error.code).toBe("RECOVERY_PROMOTION_STOPPED");
+  expect(error.code).toBe("RECOVERY_PROMOTION_REFUSED");
   expect(error.message).toContain("reached the target but could not pause");
   expect(error.message).toContain("timeline 11");
 });

@@ -323,7 +323,7 @@ function explainDamage(evidence: RecoveryEvidence): Explanation {
 function explainStoppedPromotion(id: string, evidence: RecoveryEvidence): Explanation {
   const reached = evidence.stop !== undefined;
   return {
-    code: "RECOVERY_PROMOTION_STOPPED",
+    code: "RECOVERY_PROMOTION_REFUSED",
     message: `PostgreSQL ${reached ? "reached the target but could not pause there" : "came to the end of WAL"} and was about to begin timeline ${Number.parseInt(id, 16)}; it was stopped before it changed anything`,
     hint: reached
       ? "A transaction with very many subtransactions kept hot standby from starting: choose a later target, or --target-action=shutdown."
@@ -350,13 +350,11 @@ function explainArchiveFailure(
   };
 }
 
-/** archive-get ends its message with its code, so that this explanation can keep it. */
+/** Hindsight's own commands end their message with its code in brackets, so that this explanation can keep it. */
 function codeIn(said: readonly string[]): FailureCode | undefined {
-  const known = (word: string): word is FailureCode => Object.hasOwn(FAILURES, word);
-  return said
-    .join(" ")
-    .match(/\b[A-Z]+(?:_[A-Z]+)+\b/g)
-    ?.find(known);
+  const [, word] = /^error: .* \[([A-Z_]+)\]$/m.exec(said.join("\n")) ?? [];
+  const known = (text: string): text is FailureCode => Object.hasOwn(FAILURES, text);
+  return word !== undefined && known(word) ? word : undefined;
 }
 
 function portInUse(port: string): Explanation {
@@ -375,8 +373,11 @@ function because(evidence: RecoveryEvidence): string {
   return evidence.details.length > 0 ? `: ${evidence.details.join(" ").replace(/\.$/, "")}` : "";
 }
 
-function saying(evidence: RecoveryEvidence): string {
-  return evidence.said.length > 0 ? `: ${evidence.said.join(" ")}` : "";
+/** Of what Hindsight itself printed, the error; of other programs, everything. */
+function saying({ said }: RecoveryEvidence): string {
+  const [, error] = /^error: (.*?)(?: \[[A-Z_]+\])?$/m.exec(said.join("\n")) ?? [];
+  if (error !== undefined) return `: ${error}`;
+  return said.length > 0 ? `: ${said.join(" ")}` : "";
 }
 
 function quoted(evidence: RecoveryEvidence): string {
