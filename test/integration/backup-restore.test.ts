@@ -13,7 +13,13 @@ import { transaction, waitForArchived } from "../harness/wal.ts";
 interface Story {
   readonly site: ProtectedSite;
   readonly label: string;
-  readonly second: { xid: string; beginLsn: string; endLsn: string; beginTime: string; endTime: string };
+  readonly second: {
+    xid: string;
+    beginLsn: string;
+    endLsn: string;
+    beginTime: string;
+    endTime: string;
+  };
   /** Content of the table after 0, 1, 2 and 3 transactions. */
   readonly contents: readonly string[];
 }
@@ -27,7 +33,10 @@ async function tellStory(major: number): Promise<Story> {
   await transaction(production, "delete from orders where id <= 10");
   contents.push(await contentHash(production, "orders"));
   await production.sql("select pg_create_restore_point('after_first')");
-  const second = await transaction(production, "update orders set amount = 0 where id between 11 and 20");
+  const second = await transaction(
+    production,
+    "update orders set amount = 0 where id between 11 and 20",
+  );
   contents.push(await contentHash(production, "orders"));
   await transaction(production, "truncate orders");
   contents.push(await contentHash(production, "orders"));
@@ -49,10 +58,27 @@ describe.each(MAJORS)("PostgreSQL %i", (major) => {
       ["latest", [], 3],
       ["name", ["--type=name", "--target=after_first", "--target-action=promote"], 1],
       ["xid", ["--type=xid", `--target=${second.xid}`, "--target-action=promote"], 2],
-      ["before-xid", ["--type=xid", `--target=${second.xid}`, "--target-exclusive", "--target-action=promote"], 1],
+      [
+        "before-xid",
+        ["--type=xid", `--target=${second.xid}`, "--target-exclusive", "--target-action=promote"],
+        1,
+      ],
       ["time", ["--type=time", `--target=${second.endTime}`, "--target-action=promote"], 2],
-      ["before-time", ["--type=time", `--target=${second.beginTime}`, "--target-action=promote"], 1],
-      ["lsn", ["--type=lsn", `--target=${second.endLsn}`, "--target-exclusive", "--target-action=promote"], 2],
+      [
+        "before-time",
+        ["--type=time", `--target=${second.beginTime}`, "--target-action=promote"],
+        1,
+      ],
+      [
+        "lsn",
+        [
+          "--type=lsn",
+          `--target=${second.endLsn}`,
+          "--target-exclusive",
+          "--target-action=promote",
+        ],
+        2,
+      ],
       ["immediate", ["--type=immediate", `--set=${label}`, "--target-action=promote"], 0],
     ];
     for (const [name, parameters, transactions] of cases) {
@@ -68,7 +94,9 @@ describe.each(MAJORS)("PostgreSQL %i", (major) => {
     await site.backUp();
     await waitForArchived(site.production);
     await using copy = await site.restore("copy", []);
-    expect(await readFile(join(copy.dataDirectory, "backup_label"), "utf8")).toMatch(/^START WAL LOCATION: /);
+    expect(await readFile(join(copy.dataDirectory, "backup_label"), "utf8")).toMatch(
+      /^START WAL LOCATION: /,
+    );
     await promoted(copy);
     await copy.sql("create extension amcheck");
     const indexes = await copy.sql(
