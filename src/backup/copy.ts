@@ -17,7 +17,7 @@ import { readControlFile } from "../postgres/control-file.ts";
 import type { DataEntry } from "../postgres/data-directory/scan.ts";
 import {
   type Extent,
-  EXTENTS_INLINE_MAX,
+  EXTENTS_INLINE_MAX_COUNT,
   type FileExtents,
   writeExtentMap,
 } from "../repository/extent-map.ts";
@@ -134,7 +134,7 @@ class Copy implements AsyncDisposable {
 
   /** Extents as the manifest holds them: a few in the file's line, many in a blob of their own. */
   async #placeExtents(extents: readonly Extent[], writer: PackWriter): Promise<FileExtents> {
-    if (extents.length <= EXTENTS_INLINE_MAX) return extents;
+    if (extents.length <= EXTENTS_INLINE_MAX_COUNT) return extents;
     const { label } = this.#request;
     const table = Array.from({ length: this.#nextPack }, (_, number) => ({ label, number }));
     return await writeExtentMap(writer, extents, table);
