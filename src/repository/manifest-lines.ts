@@ -1,3 +1,4 @@
+// The lines of a manifest, as types. How they are spelt: manifest-header-line.ts and manifest-entry-line.ts.
 import type { BackupLabel, BackupType } from "../model/backup-label.ts";
 import type { BytePath } from "../model/byte-path.ts";
 import type { Lsn } from "../model/lsn.ts";
@@ -12,6 +13,7 @@ export interface ManifestTablespace {
   /** "" for an in-place tablespace. */
   readonly location: string;
 }
+
 export interface ManifestDatabase {
   readonly oid: number;
   readonly name: string;
@@ -19,10 +21,13 @@ export interface ManifestDatabase {
   readonly allowConnections: boolean;
   readonly tablespace: number;
 }
+
 export interface ManifestPageErrors {
   readonly path: BytePath;
   readonly blocks: readonly number[];
 }
+
+/** What a backup says about itself. */
 export interface ManifestHeader {
   readonly label: BackupLabel;
   readonly type: BackupType;
@@ -40,16 +45,22 @@ export interface ManifestHeader {
   readonly blockSizeBytes: number;
   readonly relationSegmentBlocks: number;
   readonly dataChecksums: boolean;
+  /** WAL needed to be consistent, both inclusive. */
   readonly firstSegment: string;
   readonly lastSegment: string;
+  /** As PostgreSQL gave it. */
   readonly backupLabelFile: string;
   readonly tablespaceMapFile: string | undefined;
+  /** Recovery minima, TimeZone, locale and file places, by PostgreSQL's names. */
   readonly settings: Readonly<Record<string, string>>;
   readonly tablespaces: readonly ManifestTablespace[];
   readonly databases: readonly ManifestDatabase[];
+  /** Extents name packs by their index here. */
   readonly packs: readonly PackEntry[];
+  /** Sum of all files. */
   readonly sizeBytes: number;
   readonly fileCount: number;
+  /** Sum of the packs that this backup added. */
   readonly repositorySizeBytes: number;
   readonly pageErrors: readonly ManifestPageErrors[];
   readonly annotations: Readonly<Record<string, string>>;
@@ -59,16 +70,35 @@ export interface ManifestHeader {
   readonly hindsightVersion: string;
   readonly fromStandby: boolean;
 }
+
+/** A directory, a link or a file. What lies in a tablespace has paths below the link `pg_tblspc/<oid>`. */
 export type ManifestEntry =
   | { readonly kind: "directory"; readonly path: BytePath; readonly mode: number }
   | { readonly kind: "link"; readonly path: BytePath; readonly target: BytePath }
-  | {
-      readonly kind: "file";
-      readonly path: BytePath;
-      readonly mode: number;
-      readonly sizeBytes: number;
-      readonly modifiedAt: Temporal.Instant;
-      /** The content's digest as codec/content-digest.ts defines it, 64 hexadecimal digits. */
-      readonly sha256: string;
-      readonly extents: FileExtents;
-    };
+  | ManifestFile;
+
+export interface ManifestFile {
+  readonly kind: "file";
+  readonly path: BytePath;
+  /** Permission bits. */
+  readonly mode: number;
+  readonly sizeBytes: number;
+  readonly modifiedAt: Temporal.Instant;
+  /** The content's digest as codec/content-digest.ts defines it, 64 lower-case hexadecimal digits. */
+  readonly sha256: string;
+  readonly extents: FileExtents;
+}
+
+/** How many packs the table has, and the SHA-256 of its lines. */
+export interface PackTableFacts {
+  readonly count: number;
+  readonly sha256: string;
+}
+
+/** What the last line counts. */
+export interface ManifestCounts {
+  readonly directories: number;
+  readonly files: number;
+  readonly links: number;
+  readonly sizeBytes: number;
+}

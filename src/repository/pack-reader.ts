@@ -1,25 +1,207 @@
+// Reads blobs out of a pack. Opening a pack reads and checks its two ends: header, footer and directory. Each blob is
+// then one ranged read, checked three times over: stored bytes by checksum, size, and plaintext by SHA-256.
 import type { Context } from "../base/context.ts";
+import { errorMessage } from "../base/errors.ts";
+import { KIB } from "../base/limits.ts";
+import { expand } from "../codec/compress.ts";
+import { crc32c, PAGE_HASH_BYTES, sha256 } from "../codec/digest.ts";
+import { failure } from "../model/failure.ts";
 import type { StanzaName } from "../model/stanza.ts";
-import type { PackEntry } from "./pack-format.ts";
+import type { ObjectKey } from "../storage/object-store.ts";
+import { corrupt } from "./corrupt.ts";
+import { packKey } from "./keys.ts";
+import {
+  type DecodedHeader,
+  decodeObjectHeader,
+  HEADER_SIZE_MAX_BYTES,
+  sealContext,
+} from "./object-header.ts";
+import {
+  decodeDirectory,
+  decodeFooter,
+  decodePackFields,
+  DIRECTORY_ENTRY_BYTES,
+  FOOTER_BYTES,
+  PACK_FIELDS_BYTES,
+  type PackEntry,
+  type PlacedEntry,
+} from "./pack-format.ts";
 import type { Repository } from "./repository.ts";
 
+/** Beyond footer and directory, what sealing may have added. */
+const TAIL_SLACK_BYTES: number = 4 * KIB;
+
+interface OpenedPack {
+  readonly repository: Repository;
+  readonly context: Context;
+  readonly header: DecodedHeader;
+  readonly pageSizeBytes: number;
+  readonly directory: readonly PlacedEntry[];
+}
+
+/** An open pack. Holds its directory, 64 bytes a blob, and no other resource: it needs no closing. */
 export class PackReader {
-  readonly blobCount: number = 0;
-  static open(
-    _repository: Repository,
-    _stanza: StanzaName,
-    _entry: PackEntry,
-    _context: Context,
+  readonly blobCount: number;
+  readonly #pack: OpenedPack;
+  readonly #key: ObjectKey;
+
+  private constructor(pack: OpenedPack) {
+    this.#pack = pack;
+    this.#key = pack.header.key;
+    this.blobCount = pack.directory.length;
+  }
+
+  /**
+   * @param entry as the manifest names the pack; size and number of blobs must fit.
+   * @throws {HindsightError} `OBJECT_MISSING`, `OBJECT_CORRUPT`, `REPOSITORY_FORMAT_UNKNOWN`
+   */
+  static async open(
+    repository: Repository,
+    stanza: StanzaName,
+    entry: PackEntry,
+    context: Context,
   ): Promise<PackReader> {
-    throw new Error("signature only");
+    const key = packKey(stanza, entry.label, entry.number);
+    const source = { repository, key, sizeBytes: entry.sizeBytes, context };
+    const header = decodeObjectHeader(await readRange(source, 0, HEADER_SIZE_MAX_BYTES), {
+      type: "PACK",
+      key,
+      repositoryId: repository.id,
+      fieldsSizeBytes: PACK_FIELDS_BYTES,
+    });
+    const pageSizeBytes = decodePackFields(header.fields, key);
+    const tail = await readTail(source, entry.blobCount);
+    const footer = decodeFooter(tail.subarray(-FOOTER_BYTES), { ...entry, key });
+    if (footer.headerChecksum !== header.checksum) {
+      throw corrupt(key, "its header and its footer do not belong together");
+    }
+    const stored = await readDirectory(source, footer, tail);
+    if (crc32c(stored) !== footer.directoryChecksum) {
+      throw corrupt(key, "its directory does not match its checksum", {
+        offsetBytes: footer.directoryOffsetBytes,
+      });
+    }
+    const plain = Buffer.from(repository.sealer.open(stored, sealContext(header, "directory")));
+    const place = { footer, headerSizeBytes: header.sizeBytes, key };
+    const directory = decodeDirectory(plain, place);
+    return new PackReader({ repository, context, header, pageSizeBytes, directory });
   }
-  blobPlainSize(_blob: number): number {
-    throw new Error("signature only");
+
+  /** @throws {HindsightError} `OBJECT_CORRUPT` when the pack has no such blob: a manifest named it. */
+  blobPlainSize(blob: number): number {
+    return this.#entry(blob).plainSizeBytes;
   }
-  readBlob(_blob: number, _context: Context): Promise<Buffer> {
-    throw new Error("signature only");
+
+  /**
+   * The plaintext of one blob, in a buffer of the caller's own.
+   *
+   * @throws {HindsightError} `OBJECT_CORRUPT`, `OBJECT_MISSING`
+   */
+  async readBlob(blob: number, context: Context): Promise<Buffer> {
+    const entry = this.#entry(blob);
+    const { offsetBytes } = entry;
+    const stored = await this.#read(offsetBytes, entry.storedSizeBytes, context);
+    const damaged = (what: string, cause?: unknown): Error =>
+      corrupt(this.#key, `blob ${blob} ${what}`, { offsetBytes, cause });
+    if (crc32c(stored) !== entry.checksum) throw damaged("does not match its checksum");
+    let plain: Buffer;
+    try {
+      const place = sealContext(this.#pack.header, `blob ${blob}`);
+      const opened = this.#pack.repository.sealer.open(stored, place);
+      plain = expand(opened, entry.compression, entry.plainSizeBytes);
+    } catch (cause) {
+      throw damaged(errorMessage(cause), cause);
+    }
+    if (!sha256(plain).equals(entry.sha256)) throw damaged("does not have the SHA-256 it should");
+    return plain;
   }
-  pageHashes(_blob: number): Promise<Buffer> {
-    throw new Error("signature only");
+
+  /**
+   * The hashes of a blob's pages, 8 bytes each, as codec/digest.ts makes them.
+   *
+   * @throws {HindsightError} `OBJECT_CORRUPT`, `OBJECT_MISSING`
+   */
+  async pageHashes(blob: number, context: Context = this.#pack.context): Promise<Buffer> {
+    const entry = this.#entry(blob);
+    const offsetBytes = entry.hashesOffsetBytes;
+    const stored = await this.#read(offsetBytes, entry.hashesSizeBytes, context);
+    if (crc32c(stored) !== entry.hashesChecksum) {
+      throw corrupt(this.#key, `the page hashes of blob ${blob} do not match their checksum`, {
+        offsetBytes,
+      });
+    }
+    const piece = sealContext(this.#pack.header, `hashes ${blob}`);
+    const hashes = Buffer.from(this.#pack.repository.sealer.open(stored, piece));
+    const pageCount = Math.ceil(entry.plainSizeBytes / this.#pack.pageSizeBytes);
+    if (hashes.length === pageCount * PAGE_HASH_BYTES) return hashes;
+    throw corrupt(this.#key, `blob ${blob} has page hashes for another number of pages`, {
+      offsetBytes,
+    });
   }
+
+  /** The size of the pages that {@link pageHashes} is about. */
+  get pageSizeBytes(): number {
+    return this.#pack.pageSizeBytes;
+  }
+
+  #entry(blob: number): PlacedEntry {
+    const entry = this.#pack.directory[blob];
+    if (entry) return entry;
+    throw corrupt(this.#key, `blob ${blob} was asked for, but it has only ${this.blobCount}`);
+  }
+
+  async #read(offsetBytes: number, lengthBytes: number, context: Context): Promise<Buffer> {
+    const { repository } = this.#pack;
+    const source = { repository, key: this.#key, context };
+    const bytes = await readRange(source, offsetBytes, lengthBytes);
+    if (bytes.length === lengthBytes) return bytes;
+    throw corrupt(this.#key, "the object ends too early", {
+      offsetBytes: offsetBytes + bytes.length,
+    });
+  }
+}
+
+interface PackSource {
+  readonly repository: Repository;
+  readonly key: ObjectKey;
+  readonly context: Context;
+}
+
+/** What a manifest names must be there. */
+async function readRange(
+  { repository, key, context }: PackSource,
+  offsetBytes: number,
+  lengthBytes: number,
+): Promise<Buffer> {
+  const range = { offsetBytes, lengthBytes };
+  const bytes = await repository.store.get(key, { range, signal: context.signal });
+  if (bytes) return bytes;
+  throw failure("OBJECT_MISSING", `${key} is not in the repository, but a backup needs it`, {
+    hint: "Use another backup or another repository; `hindsight verify` lists everything that is missing.",
+    context: { key },
+  });
+}
+
+/** The end of the object, most likely with its whole directory. Asks for a byte too many, to notice a longer object. */
+async function readTail(
+  source: PackSource & { readonly sizeBytes: number },
+  blobCount: number,
+): Promise<Buffer> {
+  const { key, sizeBytes } = source;
+  const likelyBytes = blobCount * DIRECTORY_ENTRY_BYTES + FOOTER_BYTES + TAIL_SLACK_BYTES;
+  const lengthBytes = Math.min(sizeBytes, likelyBytes);
+  const tail = await readRange(source, sizeBytes - lengthBytes, lengthBytes + 1);
+  if (tail.length === lengthBytes && lengthBytes >= FOOTER_BYTES) return tail;
+  const how = tail.length > lengthBytes ? "longer" : "shorter";
+  throw corrupt(key, `the object is ${how} than the ${sizeBytes} bytes it was written with`);
+}
+
+async function readDirectory(
+  source: PackSource & { readonly sizeBytes: number },
+  footer: { readonly directoryOffsetBytes: number; readonly directorySizeBytes: number },
+  tail: Buffer,
+): Promise<Buffer> {
+  const begin = footer.directoryOffsetBytes - (source.sizeBytes - tail.length);
+  if (begin >= 0) return tail.subarray(begin, begin + footer.directorySizeBytes);
+  return await readRange(source, footer.directoryOffsetBytes, footer.directorySizeBytes);
 }

@@ -20,6 +20,7 @@ import { listAll, listNames, type ObjectKey } from "../storage/object-store.ts";
 import { corrupt, parseStored } from "./corrupt.ts";
 import { putFact } from "./fact.ts";
 import { archivePrefix, walFileKey } from "./keys.ts";
+import { FRAME_SIZE_MAX_BYTES } from "./object-frame.ts";
 import { type DecodedHeader, HEADER_SIZE_MAX_BYTES } from "./object-header.ts";
 import { ObjectReader } from "./object-reader.ts";
 import type { Repository } from "./repository.ts";
@@ -65,8 +66,10 @@ const GAP_NAME = /^([0-9A-F]{8})-([0-9A-F]{16})-([0-9A-F]{16})$/;
  * @returns `identical` when the same bytes were stored before: they were read back and compared, so that success always
  *   means the repository holds the file.
  * @throws {HindsightError} `WAL_DUPLICATE_DIFFERS` when other bytes have that name, `OBJECT_CORRUPT` when what has that
- *   name cannot be read, `WAL_SEGMENT_NAME_INVALID`, or what the store throws.
+ *   name cannot be read, `WAL_SEGMENT_NAME_INVALID`, `WAL_SEGMENT_INVALID` for a segment of another size, or what the
+ *   store throws.
  */
+// oxlint-disable-next-line max-params -- what names the object, what goes into it, and the context
 export async function putWalFile(
   archive: WalArchive,
   name: string,
@@ -85,7 +88,11 @@ export async function putWalFile(
     cluster: record,
     compression: options.compression,
   };
-  const content = asStream(encodeWalObject(source), context.signal);
+  requireSize(archive, name, plain);
+  const pieces = encodeWalObject(source);
+  // A small file goes as one buffer, which a store can send again when an answer is lost; a stream it cannot.
+  const isSmall = plain.length <= FRAME_SIZE_MAX_BYTES;
+  const content = isSmall ? Buffer.concat([...pieces]) : asStream(pieces, context.signal);
   const outcome = await repository.store.put(key, content, { signal: context.signal });
   if (outcome === "created") return "created";
   const stored = await getWalFile(archive, name, context);
@@ -250,6 +257,17 @@ function parseGapName(prefix: string, name: string): WalGap {
     begin: lsn(BigInt(`0x${begin}`)),
     end: lsn(BigInt(`0x${end}`)),
   };
+}
+
+/** What is stored must be readable later, so a segment that {@link getWalFile} would refuse is refused now. */
+function requireSize({ record }: WalArchive, name: string, plain: Buffer): void {
+  const isSegment = parseArchiveFileName(name).kind === "segment";
+  if (!isSegment || plain.length === record.segmentSizeBytes) return;
+  throw failure(
+    "WAL_SEGMENT_INVALID",
+    `${name} has ${plain.length} bytes instead of the segment size of ${record.segmentSizeBytes}`,
+    { hint: "PostgreSQL only archives whole segments; look at who else writes into pg_wal." },
+  );
 }
 
 async function firstSegment(archive: WalArchive, context: Context): Promise<string | undefined> {
