@@ -1,0 +1,73 @@
+// Backups as info, list-backups and show-backup read them: headers of the committed ones.
+import type { Context } from "../base/context.ts";
+import type { BackupLabel } from "../model/backup-label.ts";
+import { parseBackupLabel } from "../model/backup-label.ts";
+import { failure } from "../model/failure.ts";
+import { formatLsn } from "../model/lsn.ts";
+import type { StanzaName } from "../model/stanza.ts";
+import { formatInstant } from "../model/timestamp.ts";
+import { listBackups } from "../repository/backup-set.ts";
+import { type ManifestHeader, readManifestHeader } from "../repository/manifest.ts";
+import type { Repository } from "../repository/repository.ts";
+import type { JsonValue } from "./render/json.ts";
+
+/** Headers of all complete backups, oldest first. */
+export async function readHeaders(
+  repository: Repository,
+  stanza: StanzaName,
+  context: Context,
+): Promise<readonly ManifestHeader[]> {
+  const headers: ManifestHeader[] = [];
+  for (const label of await listBackups(repository, stanza, context)) {
+    headers.push(await readManifestHeader(repository, stanza, label, context));
+  }
+  return headers;
+}
+
+/**
+ * The label that a user wrote: a label, or `latest`/`last`, `oldest`/`first`.
+ *
+ * @throws {HindsightError} `BACKUP_LABEL_INVALID`, `BACKUP_UNKNOWN`
+ */
+export async function resolveLabel(
+  text: string,
+  { repository, stanza }: { readonly repository: Repository; readonly stanza: StanzaName },
+  context: Context,
+): Promise<BackupLabel> {
+  const labels = await listBackups(repository, stanza, context);
+  const named = ["latest", "last"].includes(text)
+    ? labels.at(-1)
+    : ["oldest", "first"].includes(text)
+      ? labels[0]
+      : labels.find((label) => label === parseBackupLabel(text));
+  if (named !== undefined) return named;
+  throw failure("BACKUP_UNKNOWN", `stanza ${stanza} has no complete backup "${text}"`, {
+    hint:
+      labels.length === 0
+        ? "It has no complete backup at all: run `hindsight backup`."
+        : `It has ${labels.join(", ")}.`,
+  });
+}
+
+/** The keys that cli.md fixes for a backup. */
+export function backupJson(header: ManifestHeader, seconds?: number): Record<string, JsonValue> {
+  return {
+    label: header.label,
+    type: header.type,
+    prior: header.prior ?? null,
+    startLsn: formatLsn(header.startLsn),
+    stopLsn: formatLsn(header.stopLsn),
+    startTime: formatInstant(header.startTime),
+    stopTime: formatInstant(header.stopTime),
+    size: header.sizeBytes,
+    delta: header.sizeBytes,
+    repositorySize: header.repositorySizeBytes,
+    repositoryDelta: header.repositorySizeBytes,
+    seconds: seconds ?? elapsedSeconds(header),
+  };
+}
+
+/** By the server's clock, from start to stop. */
+function elapsedSeconds({ startTime, stopTime }: ManifestHeader): number {
+  return (stopTime.epochMilliseconds - startTime.epochMilliseconds) / 1000;
+}

@@ -1,0 +1,93 @@
+// The text of `hindsight info`, line for line as pgBackRest prints it, so that eyes and scripts find their way.
+import { formatLsn } from "../../model/lsn.ts";
+import type { ArchiverStatus } from "../../postgres/archiver-status.ts";
+import type { ManifestHeader } from "../../repository/manifest.ts";
+import { overallStatus, type StanzaInRepository, type StanzaStatus } from "../stanza-status.ts";
+import { formatSize } from "./units.ts";
+
+/**
+ * @param label show this backup only.
+ * @source pgBackRest src/command/info/info.c, formatTextDb and formatTextBackup
+ */
+export function infoText(statuses: readonly StanzaStatus[], label?: string): string {
+  if (statuses.length === 0) return "No stanzas exist in the repository.";
+  return statuses.map((status) => stanzaText(status, label)).join("\n\n");
+}
+
+function stanzaText({ name, repositories, archiver }: StanzaStatus, label?: string): string {
+  const status = overallStatus(repositories);
+  const ciphers = [...new Set(repositories.map((each) => each.cipher))];
+  const lines = [
+    `stanza: ${name}`,
+    `    status: ${statusText(status, repositories)}`,
+    ...(repositories.length > 1 ? repositories.map(repositoryText) : []),
+    `    cipher: ${ciphers.length === 1 ? ciphers[0] : "mixed"}`,
+  ];
+  const readable = repositories.filter((each) => each.record !== undefined);
+  if (readable.length > 0) lines.push("", "    db (current)", ...readable.flatMap(archiveLines));
+  lines.push(...readable.flatMap((each) => backupBlocks(each, label)));
+  if (archiver) lines.push("", ...archiverLines(archiver));
+  return lines.join("\n");
+}
+
+function statusText(status: string, [first]: readonly StanzaInRepository[]): string {
+  if (status === "ok") return "ok";
+  if (status === "different across repos") return "mixed";
+  return `error (${status === "other" ? (first?.problem ?? status) : status})`;
+}
+
+function repositoryText(repository: StanzaInRepository): string {
+  return `        repo${repository.number}: ${statusText(repository.status, [repository])}`;
+}
+
+function archiveLines({ number, record, extremes, gaps }: StanzaInRepository): readonly string[] {
+  const range = extremes ? `${extremes.min}/${extremes.max}` : "none present";
+  const where = number === 1 ? "" : `repo${number} `;
+  return [
+    `        ${where}wal archive min/max (${record?.majorVersion}): ${range}`,
+    ...gaps.map(
+      (gap) =>
+        `        ${where}wal archive gap: timeline ${gap.timeline}, ${formatLsn(gap.begin)} to ${formatLsn(gap.end)}`,
+    ),
+  ];
+}
+
+function backupBlocks(repository: StanzaInRepository, label?: string): readonly string[] {
+  return repository.backups
+    .filter((header) => label === undefined || header.label === label)
+    .flatMap((header) => ["", ...backupBlock(header, repository.number)]);
+}
+
+function backupBlock(header: ManifestHeader, number: number): readonly string[] {
+  const { sizeBytes, repositorySizeBytes, pageErrors } = header;
+  const size = formatSize(sizeBytes);
+  const stored = formatSize(repositorySizeBytes);
+  const annotations = Object.entries(header.annotations).map(([key, value]) => `${key}: ${value}`);
+  return [
+    `        ${header.type} backup: ${header.label}`,
+    `            timestamp start/stop: ${stamp(header, "startTime")} / ${stamp(header, "stopTime")}`,
+    `            wal start/stop: ${header.firstSegment} / ${header.lastSegment}`,
+    `            database size: ${size}, database backup size: ${size}`,
+    `            repo${number}: backup set size: ${stored}, backup size: ${stored}`,
+    ...(annotations.length === 0 ? [] : [`            annotation(s): ${annotations.join(", ")}`]),
+    ...(pageErrors.length === 0 ? [] : ["            error(s) detected during backup"]),
+  ];
+}
+
+/** To the second, in the cluster's time zone, with offset. */
+function stamp(header: ManifestHeader, which: "startTime" | "stopTime"): string {
+  const zoned = header[which].toZonedDateTimeISO(header.settings["TimeZone"] ?? "UTC");
+  const time = zoned.toPlainTime().toString({ smallestUnit: "second" });
+  return `${zoned.toPlainDate().toString()} ${time}${zoned.offset.replace(/:00$/, "")}`;
+}
+
+/** The view of mission row 001-17. */
+function archiverLines(status: ArchiverStatus): readonly string[] {
+  const time = (instant: Temporal.Instant | undefined): string =>
+    instant === undefined ? "" : ` at ${instant.toString({ smallestUnit: "second" })}`;
+  return [
+    "    archiver (pg_stat_archiver)",
+    `        archived: ${status.archivedCount}, last ${status.lastArchivedWal ?? "none"}${time(status.lastArchivedTime)}`,
+    `        failed: ${status.failedCount}, last ${status.lastFailedWal ?? "none"}${time(status.lastFailedTime)}`,
+  ];
+}

@@ -1,0 +1,65 @@
+// From settings to open repositories and archives.
+import type { Context } from "../base/context.ts";
+import type { Settings } from "../config/settings.ts";
+import type { CompressionChoice } from "../codec/compress.ts";
+import { openRepository, type Repository } from "../repository/repository.ts";
+import { readStanza } from "../repository/stanza.ts";
+import type { WalArchive } from "../repository/wal-archive.ts";
+import type { ObjectStore } from "../storage/object-store.ts";
+import { openStore, type StoreSettings } from "../storage/open-store.ts";
+
+/** The repositories a command works on: the one that --repo names, else all that are configured. */
+export function repositoryNumbers(settings: Settings): readonly number[] {
+  const named = settings.get("repo");
+  return named === undefined ? settings.numbers("repo") : [named];
+}
+
+/** The repository of commands that work on one: that of --repo, else the first. */
+export function firstRepository(settings: Settings): number {
+  return repositoryNumbers(settings)[0] ?? 1;
+}
+
+/** Where a repository is. */
+export function storeSettings(settings: Settings, number: number): StoreSettings {
+  return { type: "posix", path: settings.get("repo-path", number) };
+}
+
+/** The store of a repository; nothing is asked of it yet. */
+export function repositoryStore(settings: Settings, number: number, context: Context): ObjectStore {
+  return openStore(storeSettings(settings, number), context);
+}
+
+/** @throws {HindsightError} `REPOSITORY_MISSING` and what the store throws. */
+export function openNumbered(
+  settings: Settings,
+  number: number,
+  context: Context,
+): Promise<Repository> {
+  return openRepository(repositoryStore(settings, number, context), context);
+}
+
+/**
+ * Opens the stanza of the settings in one repository.
+ *
+ * @throws {HindsightError} `CONFIG_OPTION_MISSING` without stanza, `REPOSITORY_…`, `STANZA_UNKNOWN`
+ */
+export async function openArchive(
+  settings: Settings,
+  number: number,
+  context: Context,
+): Promise<WalArchive> {
+  const stanza = settings.requireStanza();
+  const repository = await openNumbered(settings, number, context);
+  return { repository, stanza, record: await readStanza(repository, stanza, context) };
+}
+
+const LEVELS_DEFAULT = { zstd: 3, gzip: 6, none: 0 } as const;
+
+/** How new objects are compressed. What does not exist here is replaced by zstd; a warning said so. */
+export function compressionChoice(settings: Settings): CompressionChoice {
+  const type = settings.get("compress-type");
+  const kind = type === "none" ? "none" : type === "gz" ? "gzip" : "zstd";
+  const isReplaced = type === "lz4" || type === "bz2";
+  const level = isReplaced ? undefined : settings.get("compress-level");
+  return { kind, level: level ?? LEVELS_DEFAULT[kind] };
+}
