@@ -136,6 +136,30 @@ describe("a session", () => {
     expect(session.lost.aborted).toBe(false);
   });
 
+  test("runs statements one after the other, also when they are asked for at once", async () => {
+    let sent = 0;
+    await serve(WELCOME, (client) => {
+      sent += 1;
+      const answered = sent;
+      setTimeout(() => {
+        expect(sent).toBe(answered);
+        client.write(DONE);
+      }, 20);
+    });
+    const warnings: Error[] = [];
+    const onWarning = (warning: Error): void => void warnings.push(warning);
+    process.on("warning", onWarning);
+    await using session = await open();
+    await Promise.all([
+      session.rows("select 1"),
+      session.rows("select 2"),
+      session.rows("select 3"),
+    ]);
+    process.off("warning", onWarning);
+    expect(sent).toBe(3);
+    expect(warnings).toEqual([]);
+  });
+
   test("ends a waiting statement with the signal's reason, and is not called lost then", async () => {
     await serve(WELCOME, () => undefined);
     const controller = new AbortController();

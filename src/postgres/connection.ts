@@ -76,6 +76,8 @@ export class Session implements AsyncDisposable {
   readonly #socket: Socket;
   readonly #context: Context;
   readonly #lost: AbortController = new AbortController();
+  /** Settles when the statement before has ended, however it ended. */
+  #turn: Promise<unknown> = Promise.resolve();
   #closing: Promise<void> | undefined;
 
   /** Use {@link connect}. */
@@ -95,7 +97,13 @@ export class Session implements AsyncDisposable {
    * @param parameters values of `$1`, `$2`, …; texts, numbers, booleans or arrays of texts.
    * @throws {HindsightError} `POSTGRES_QUERY_FAILED`, `POSTGRES_CONNECTION_LOST`; or the reason of the context's signal.
    */
-  async rows(sql: string, parameters?: readonly unknown[]): Promise<readonly Row[]> {
+  rows(sql: string, parameters?: readonly unknown[]): Promise<readonly Row[]> {
+    const answer = this.#turn.then(() => this.#query(sql, parameters));
+    this.#turn = answer.catch(() => undefined);
+    return answer;
+  }
+
+  async #query(sql: string, parameters?: readonly unknown[]): Promise<readonly Row[]> {
     this.#context.signal.throwIfAborted();
     this.lost.throwIfAborted();
     try {

@@ -135,7 +135,7 @@ const CRC_OFFSET: ReadonlyMap<number, number> = new Map([
 
 const CHECKPOINT_OFFSET = 32;
 
-/** A position that is inside the first page header of WAL: no record can be there. */
+/** A position before all WAL, which begins with segment 1 whatever its size, and not aligned as records are. */
 const CHECKPOINT_NOWHERE = 0xdeadn;
 
 /**
