@@ -19,9 +19,6 @@ export interface DataFile extends Disposable {
   readonly descriptor: number;
 }
 
-/** Bytes read at a time when nothing else is asked for; a whole number of pages of any size. */
-export const READ_SIZE_BYTES: number = 1024 * 1024;
-
 /** How long a page may take to be written by the server while we read it. */
 const REREAD_DELAY_MS = 100;
 
