@@ -60,8 +60,8 @@ function describePlaces({ destination, tablespaces, survey }: RestorePlan): read
   return [
     `data directory ${destination.path} ${fate}`,
     ...tablespaces.map(
-      ({ name, path, original, overwrites }) =>
-        `tablespace "${name}" goes to ${path}${path === original ? "" : ` (was ${original})`}${overwrites ? ", WHERE ITS FILES ARE REMOVED" : ""}`,
+      ({ name, path, original, removed }) =>
+        `tablespace "${name}" goes to ${path}${path === original ? "" : ` (was ${original})`}${removed.length > 0 ? ", WHERE ITS FILES ARE REMOVED" : ""}`,
     ),
     ...survey.links.map((link) => `link ${showPath(link)} becomes a directory`),
   ];

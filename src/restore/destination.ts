@@ -42,7 +42,7 @@ export interface DestinationRequest {
 }
 
 /** An ext file system's own directory in its top directory; not content of anybody. */
-const LOST_AND_FOUND = "lost+found";
+export const LOST_AND_FOUND = "lost+found";
 
 /** What a directory holds, `lost+found` left out. An absent directory holds nothing. */
 export async function contentOf(path: string): Promise<readonly string[]> {

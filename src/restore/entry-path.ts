@@ -1,10 +1,8 @@
-// What a path in a manifest may look like, and to which place it belongs. A manifest may be forged: nothing it says can
-// lead outside the data directory and the tablespaces of the plan.
+// To which place a manifest's path belongs. That paths go nowhere but down was checked when the manifest was read
+// (repository/manifest-path.ts), and is checked again where they are used (open-tree.ts).
 import { type BytePath, showPath } from "../model/byte-path.ts";
 import { failure } from "../model/failure.ts";
 
-const COMPONENT_MAX_BYTES = 255;
-const PATH_MAX_BYTES = 4000;
 const TABLESPACE_PATH = /^pg_tblspc\/([1-9]\d{0,9})(?:\/(.*))?$/s;
 
 /** A path below the data directory, or below the location of one tablespace. */
@@ -13,24 +11,6 @@ export interface EntryPlace {
   readonly tablespaceOid: number | undefined;
   /** Relative to that place; "" is the place itself. */
   readonly path: BytePath;
-}
-
-/** @throws {HindsightError} `OBJECT_CORRUPT` for a path that is absolute, climbs, or that no file system could hold. */
-export function checkEntryPath(path: BytePath): void {
-  if (path === "") return;
-  const isPossible =
-    path.length <= PATH_MAX_BYTES &&
-    path
-      .split("/")
-      .every(
-        (part) =>
-          part !== "" &&
-          part !== "." &&
-          part !== ".." &&
-          part.length <= COMPONENT_MAX_BYTES &&
-          !part.includes("\0"),
-      );
-  if (!isPossible) throw badEntry(path, "has a path that cannot be below a data directory");
 }
 
 /** The OID of `pg_tblspc/<oid>` and of everything below it; undefined elsewhere. */

@@ -3,12 +3,12 @@
 // there is ours, and which tablespace locations are.
 import { lstat, readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { replaceFileDurably } from "../base/durable-file.ts";
 import { systemErrorCode } from "../base/errors.ts";
 import type { BackupLabel } from "../model/backup-label.ts";
+import { type BytePath, textPath } from "../model/byte-path.ts";
 
 /** Name of the marker in the destination. */
-export const MARKER_FILE = "hindsight.restore-incomplete";
+export const MARKER_FILE: BytePath = textPath("hindsight.restore-incomplete");
 
 export interface Marker {
   readonly backup: BackupLabel;
@@ -16,14 +16,11 @@ export interface Marker {
   readonly tablespaceLocations: readonly string[];
 }
 
-/** Writes the marker, durably. */
-export async function writeMarker(dataDirectory: string, marker: Marker): Promise<void> {
-  const text = JSON.stringify({
-    about:
-      "A restore did not finish. PostgreSQL cannot start from here; run the restore again with --delta.",
-    ...marker,
-  });
-  await replaceFileDurably(join(dataDirectory, MARKER_FILE), Buffer.from(`${text}\n`));
+/** The marker's content. */
+export function formatMarker(marker: Marker): Buffer {
+  const about =
+    "A restore did not finish. PostgreSQL cannot start from here; run the restore again with --delta.";
+  return Buffer.from(`${JSON.stringify({ about, ...marker })}\n`);
 }
 
 /** Whether a restore of ours began here and did not finish. */

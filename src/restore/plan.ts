@@ -25,7 +25,7 @@ import { requireSpace, type SpaceNeed } from "./free-space.ts";
 import { recoverySettings, type RecoverySettings } from "./recovery-settings.ts";
 import { type Interlock, restoreCommandFlags } from "./restore-command.ts";
 import { normalizeOptions } from "./recovery-options.ts";
-import { type ManifestSurvey, surveyManifest, tablespaceVersionDirectory } from "./survey.ts";
+import { type ManifestSurvey, surveyManifest } from "./survey.ts";
 import { planTablespaces, type TablespaceMapping, type TablespacePlan } from "./tablespaces.ts";
 import { planWal, type WalPlan, type WalReach } from "./wal-path.ts";
 
@@ -77,7 +77,6 @@ export interface RestorePlan {
   readonly wal: WalPlan | undefined;
   readonly destination: DestinationPlan;
   readonly tablespaces: readonly TablespacePlan[];
-  readonly tablespaceVersionDirectory: string;
   readonly survey: ManifestSurvey;
   readonly recovery: RecoverySettings;
   readonly archiveMode: "preserve" | "off";
@@ -144,7 +143,6 @@ export async function planRestore(given: RestoreRequest, context: Context): Prom
     wal: route.wal,
     destination,
     tablespaces,
-    tablespaceVersionDirectory: tablespaceVersionDirectory(header),
     survey,
     recovery: planSettings(request, route),
     archiveMode: request.archiveMode,
@@ -214,7 +212,7 @@ async function planPlaces(
     mapping: request.tablespaces,
     destination,
     recordedDirectory: header.dataDirectory,
-    versionDirectory: tablespaceVersionDirectory(header),
+    majorVersion: header.majorVersion,
     overwrite: request.overwrite,
     protectedPaths: request.protectedPaths,
   });
@@ -234,7 +232,6 @@ function spaceNeeds({
   destination: DestinationPlan;
   tablespaces: readonly TablespacePlan[];
 }): readonly SpaceNeed[] {
-  const versionDirectory = tablespaceVersionDirectory(header);
   return [
     {
       existing: destination.existing,
@@ -246,7 +243,7 @@ function spaceNeeds({
       existing: tablespace.existing,
       usage: survey.tablespaces.get(tablespace.oid) ?? { fileCount: 0, sizeBytes: 0 },
       walBytes: 0,
-      removed: tablespace.overwrites ? [`${tablespace.path}/${versionDirectory}`] : [],
+      removed: tablespace.removed.map((name) => `${tablespace.path}/${name}`),
     })),
   ];
 }

@@ -1,9 +1,10 @@
-// One pass over a manifest before anything is written: counts for the plan, and proof that its entries form a tree that
-// can be written below the destination.
-import { type BytePath, comparePath, showPath } from "../model/byte-path.ts";
+// One pass over a manifest before anything is written: counts for the plan, and proof that the manifest can be read to its
+// end and names nothing outside of the places that the plan looks at.
+import type { BytePath } from "../model/byte-path.ts";
 import { failure } from "../model/failure.ts";
+import { isTablespaceVersion } from "../postgres/data-directory/tablespace.ts";
 import type { ManifestEntry, ManifestHeader } from "../repository/manifest.ts";
-import { badEntry, checkEntryPath, parentPath, placeOf, tablespaceOidOf } from "./entry-path.ts";
+import { badEntry, placeOf, tablespaceOidOf } from "./entry-path.ts";
 
 /** What lies in one place, so that space can be asked for where it is needed. */
 export interface PlaceUsage {
@@ -31,8 +32,8 @@ interface Usage {
 /**
  * Reads every entry once.
  *
- * @throws {HindsightError} `OBJECT_CORRUPT` for entries out of order, paths that lead outside, files without directory,
- *   content of a tablespace outside of its version's directory.
+ * @throws {HindsightError} `OBJECT_CORRUPT` for content of a tablespace outside of its version's directory, a top that is
+ *   no directory, or a missing global/pg_control; what reading the manifest throws.
  */
 export async function surveyManifest(
   header: ManifestHeader,
@@ -43,38 +44,19 @@ export async function surveyManifest(
   return survey.finish();
 }
 
-/** The directory of a major version in a tablespace's location. */
-export function tablespaceVersionDirectory({
-  majorVersion,
-  catalogVersion,
-}: Pick<ManifestHeader, "majorVersion" | "catalogVersion">): string {
-  return `PG_${majorVersion}_${catalogVersion}`;
-}
-
 class Survey {
-  readonly #versionDirectory: string;
+  readonly #majorVersion: number;
   readonly #dataDirectory: Usage = { fileCount: 0, sizeBytes: 0 };
   readonly #tablespaces: Map<number, Usage & { location: string }> = new Map();
-  readonly #directories: Set<string> = new Set([""]);
   readonly #links: BytePath[] = [];
   #mode = 0o700;
   #hasControlFile = false;
-  #previous: BytePath | undefined;
 
   constructor(header: ManifestHeader) {
-    this.#versionDirectory = tablespaceVersionDirectory(header);
+    this.#majorVersion = header.majorVersion;
   }
 
   add(entry: ManifestEntry): void {
-    const { path } = entry;
-    checkEntryPath(path);
-    if (this.#previous !== undefined && comparePath(this.#previous, path) >= 0) {
-      throw badEntry(path, `stands after "${showPath(this.#previous)}"`);
-    }
-    this.#previous = path;
-    if (path !== "" && !this.#directories.has(parentPath(path))) {
-      throw badEntry(path, "has no directory");
-    }
     if (entry.kind === "directory") this.#addDirectory(entry);
     else if (entry.kind === "link") this.#addLink(entry);
     else this.#addFile(entry);
@@ -102,13 +84,11 @@ class Survey {
   #addDirectory(entry: Extract<ManifestEntry, { kind: "directory" }>): void {
     this.#checkTablespacePath(entry.path);
     if (entry.path === "") this.#mode = entry.mode;
-    this.#directories.add(entry.path);
   }
 
   #addLink({ path, target }: Extract<ManifestEntry, { kind: "link" }>): void {
     const oid = tablespaceOidOf(path);
     if (path === "") throw badEntry(path, "is a link");
-    this.#directories.add(path);
     if (oid !== undefined && path === `pg_tblspc/${oid}`) {
       const location = Buffer.from(target, "latin1").toString("utf8");
       this.#tablespaces.set(oid, { fileCount: 0, sizeBytes: 0, location });
@@ -128,12 +108,16 @@ class Survey {
     usage.sizeBytes += entry.sizeBytes;
   }
 
-  /** Only the version's directory is looked at before it is written, so nothing else may be written. */
+  /** Only directories of this version are looked at before they are written, so nothing else may be written. */
   #checkTablespacePath(path: BytePath): void {
     const place = placeOf(path, this.#tablespaces);
     if (place.tablespaceOid === undefined) return;
-    if (place.path.split("/")[0] !== this.#versionDirectory) {
-      throw badEntry(path, `is in a tablespace, but not in ${this.#versionDirectory}`);
+    const [top = ""] = place.path.split("/");
+    if (!isTablespaceVersion(top, this.#majorVersion)) {
+      throw badEntry(
+        path,
+        `is in a tablespace, but not in its directory of PostgreSQL ${this.#majorVersion}`,
+      );
     }
   }
 }

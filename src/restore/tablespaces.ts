@@ -5,6 +5,7 @@ import { readlink } from "node:fs/promises";
 import { join } from "node:path";
 import { systemErrorCode } from "../base/errors.ts";
 import { failure } from "../model/failure.ts";
+import { isTablespaceVersion } from "../postgres/data-directory/tablespace.ts";
 import type { ManifestTablespace } from "../repository/manifest-lines.ts";
 import { contentOf, type DestinationPlan, planOwner, refuseProtected } from "./destination.ts";
 import { isWithin, type Location, type Owner, resolveLocation } from "./location.ts";
@@ -22,8 +23,8 @@ export interface TablespacePlan extends Location {
   readonly name: string;
   /** Where it was when it was backed up. */
   readonly original: string;
-  /** Whether its version's directory exists, which will be removed. */
-  readonly overwrites: boolean;
+  /** Directories of this major version that exist there and will be removed; mostly none or one. */
+  readonly removed: readonly string[];
   readonly owner: Owner | undefined;
 }
 
@@ -35,8 +36,8 @@ export interface TablespaceRequest {
   readonly destination: DestinationPlan;
   /** The data directory that was backed up. */
   readonly recordedDirectory: string;
-  /** `PG_18_202506291`: all that is ever written to a location. */
-  readonly versionDirectory: string;
+  /** PostgreSQL's; only directories of this version, `PG_18_202506291`, are ever written to a location. */
+  readonly majorVersion: number;
   readonly overwrite: boolean;
   readonly protectedPaths: readonly string[];
 }
@@ -70,7 +71,7 @@ async function planTablespace(
   { oid, name, original }: Pick<TablespacePlan, "oid" | "name" | "original">,
   request: TablespaceRequest,
 ): Promise<TablespacePlan> {
-  const { mapping, destination, versionDirectory } = request;
+  const { mapping, destination, majorVersion } = request;
   const mapped =
     mapping.byName.get(name) ??
     mapping.byName.get(String(oid)) ??
@@ -79,11 +80,13 @@ async function planTablespace(
   refuseNesting(name, location, destination);
   await refuseProtected(location, request.protectedPaths);
   // Also when it is empty: the tablespace of a running cluster in which nothing was created yet looks like that.
-  const overwrites = (await contentOf(location.path)).includes(versionDirectory);
-  if (overwrites && !(await mayOverwrite(oid, location, request))) {
-    throw inUse({ name, mapped: mapped !== undefined }, location, request);
+  const removed = (await contentOf(location.path)).filter((entry) =>
+    isTablespaceVersion(entry, majorVersion),
+  );
+  if (removed.length > 0 && !(await mayOverwrite(oid, location, request))) {
+    throw inUse({ name, isMapped: mapped !== undefined, removed }, location, request);
   }
-  return { ...location, oid, name, original, overwrites, owner: await planOwner(location) };
+  return { ...location, oid, name, original, removed, owner: await planOwner(location) };
 }
 
 /** Only what belongs to the directory that is replaced may go: its own link leads there, or our marker says so. */
@@ -105,16 +108,16 @@ async function mayOverwrite(
 }
 
 function inUse(
-  { name, mapped }: { name: string; mapped: boolean },
+  { name, isMapped, removed }: { name: string; isMapped: boolean; removed: readonly string[] },
   { path }: Location,
-  { destination, recordedDirectory, versionDirectory }: TablespaceRequest,
+  { destination, recordedDirectory }: TablespaceRequest,
 ): Error {
   const isClone = destination.path !== recordedDirectory && destination.given !== recordedDirectory;
   const clone =
-    isClone && !mapped ? `, which may be in use by the cluster in ${recordedDirectory}` : "";
+    isClone && !isMapped ? `, which may be in use by the cluster in ${recordedDirectory}` : "";
   return failure(
     "DESTINATION_UNSAFE",
-    `tablespace "${name}" would be restored to ${path}, where ${versionDirectory} exists${clone}`,
+    `tablespace "${name}" would be restored to ${path}, where ${removed.join(", ")} exists${clone}`,
     {
       hint: `Nothing was changed. Map the tablespace elsewhere: --tablespace-map=${name}=/another/directory, or --tablespace-map-all=/directory; if the place is really free, empty it by hand.`,
       context: { tablespace: name, path },

@@ -1,0 +1,218 @@
+// Performs a plan. The order is what makes it safe:
+//
+// State       entered by                                  what lies there
+// marked      the marker is written                       the old cluster, or nothing
+// cleared     pg_control is removed, then all the rest    nothing
+// written     every file, label, setting and signal       a cluster without pg_control: PostgreSQL does not start
+// durable     every file and directory is synced          the same, and it survives a power loss
+// complete    pg_control is renamed into place            a cluster that starts in recovery only
+//
+// pg_control itself names no checkpoint, so that without backup_label PostgreSQL cannot start either. Whatever stops a
+// restore before `complete` leaves the marker, by which the next one knows that the rest is ours to remove.
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import type { Context } from "../base/context.ts";
+import { systemErrorCode } from "../base/errors.ts";
+import { type BytePath, ROOT_PATH, textPath } from "../model/byte-path.ts";
+import { failure } from "../model/failure.ts";
+import { invalidateCheckpoint, parseControlFile } from "../postgres/control-file.ts";
+import { walSubdirectories } from "../postgres/data-directory/exclusions.ts";
+import { readManifest } from "../repository/manifest.ts";
+import type { Repository } from "../repository/repository.ts";
+import { rewriteAutoConf } from "./auto-conf.ts";
+import { describeTarget } from "./choose-backup.ts";
+import { AUTO_CONF_FILE, FileWriter, type RestoreProgress } from "./file-writer.ts";
+import { unfinished } from "./interruption.ts";
+import { MARKER_FILE } from "./marker.ts";
+import { PackShelf } from "./pack-shelf.ts";
+import { CONTROL_FILE, Places, topMode } from "./places.ts";
+import type { RestorePlan } from "./plan.ts";
+import { targetSetting } from "./recovery-settings.ts";
+
+export interface PerformOptions {
+  /** Only read. */
+  readonly repository: Repository;
+  readonly onProgress?: ((progress: RestoreProgress) => void) | undefined;
+}
+
+/** What was done; the names are those of the JSON output (docs/cli.md). */
+export interface RestoreResult {
+  readonly backup: string;
+  readonly target: {
+    readonly type: string;
+    /** "" for targets without value. */
+    readonly target: string;
+    readonly exclusive: boolean;
+    readonly timeline: number;
+  };
+  readonly dataDirectory: string;
+  readonly filesRestored: number;
+  /** Always 0 until a restore can keep files that have not changed. */
+  readonly filesKept: number;
+  readonly bytes: number;
+  readonly seconds: number;
+}
+
+/**
+ * Does what the plan says, and resolves when all of it is durable.
+ *
+ * @throws {HindsightError} with the destination unusable by PostgreSQL, as the message then says: `INTERRUPTED`,
+ *   `DESTINATION_FULL`, `DESTINATION_DENIED`, `OBJECT_CORRUPT` and what the store throws. Nothing is changed after
+ *   `DESTINATION_RUNNING` and `DESTINATION_UNSAFE`.
+ */
+export async function performRestore(
+  plan: RestorePlan,
+  options: PerformOptions,
+  context: Context,
+): Promise<RestoreResult> {
+  const beginMs = context.clock.monotonicMs();
+  context.signal.throwIfAborted();
+  const preserved = await readPreserved(plan);
+  const places = await Places.prepare(plan);
+  try {
+    await using open = places;
+    await restoreInto(open, { plan, options, preserved }, context);
+  } catch (error) {
+    throw unfinished(error, plan.destination.path, context.signal);
+  }
+  const { fileCount, sizeBytes } = plan.survey.total;
+  return {
+    backup: plan.backup.label,
+    target: targetOf(plan),
+    dataDirectory: plan.destination.path,
+    filesRestored: fileCount,
+    filesKept: 0,
+    bytes: sizeBytes,
+    seconds: (context.clock.monotonicMs() - beginMs) / 1000,
+  };
+}
+
+interface Work {
+  readonly plan: RestorePlan;
+  readonly options: PerformOptions;
+  readonly preserved: Preserved | undefined;
+}
+
+async function restoreInto(places: Places, work: Work, context: Context): Promise<void> {
+  const { plan, options } = work;
+  const { backup, stanza, destination } = plan;
+  const timeZone = backup.settings["TimeZone"] ?? "UTC";
+  context.log.info("restore backup set", {
+    backup: backup.label,
+    recovery: describeTarget(plan.target, timeZone),
+    destination: destination.path,
+  });
+  await places.clear(plan, context.signal);
+  const { header, entries } = await readManifest(options.repository, stanza, backup.label, context);
+  const shelf = new PackShelf(options.repository, { stanza, packs: header.packs }, context);
+  const writer = new FileWriter(
+    {
+      places,
+      shelf,
+      packs: header.packs,
+      links: new Map(
+        plan.tablespaces.map(({ oid, given }) => [oid, given.replace(/(?<=.)\/+$/, "")]),
+      ),
+      laneCount: plan.processMax * 2,
+      total: plan.survey.total,
+      onProgress: options.onProgress ?? ((): void => undefined),
+    },
+    context,
+  );
+  await writer.writeAll(entries);
+  await writeOwnFiles(places, writer, work);
+  context.log.info("make restored files durable", { fileCount: writer.files.length });
+  await places.sync(writer, context.signal);
+  context.signal.throwIfAborted();
+  await places.data.removeFile(MARKER_FILE);
+  await places.data.syncDirectory(ROOT_PATH);
+  context.log.info(
+    "restore global/pg_control (performed last so that an unfinished restore cannot start)",
+  );
+  await places.data.replaceFile(CONTROL_FILE, controlFile(plan, writer), fileMode(plan));
+}
+
+/** Everything that is not in the manifest as it must be here. */
+async function writeOwnFiles(
+  places: Places,
+  writer: FileWriter,
+  { plan, preserved }: Work,
+): Promise<void> {
+  const { backup, recovery } = plan;
+  const current = preserved?.autoConf ?? writer.changedContent(AUTO_CONF_FILE) ?? Buffer.alloc(0);
+  const autoConf = rewriteAutoConf(current, {
+    removed: recovery.removed,
+    added: recovery.settings,
+    comment: `settings of the restore of ${backup.label}`,
+  });
+  const signals = [...(preserved?.signals ?? []), ...(recovery.signal ? [recovery.signal] : [])];
+  const files: readonly (readonly [BytePath, Buffer])[] = [
+    [AUTO_CONF_FILE, autoConf],
+    [textPath("backup_label"), Buffer.from(backup.backupLabelFile, "utf8")],
+    ...signals.map((name) => [textPath(name), Buffer.alloc(0)] as const),
+  ];
+  for (const [path, content] of files) await places.data.replaceFile(path, content, fileMode(plan));
+  await makeWalDirectories(places, writer, plan);
+}
+
+/** pg_wal and what PostgreSQL expects in it, where the backup does not list them. */
+async function makeWalDirectories(
+  places: Places,
+  writer: FileWriter,
+  plan: RestorePlan,
+): Promise<void> {
+  const names = walSubdirectories(plan.backup.majorVersion).map((name) => `pg_wal/${name}`);
+  for (const path of ["pg_wal", ...names].map(textPath)) {
+    const isThere = writer.directories.some(
+      (place) => place.tree === places.data && place.path === path,
+    );
+    if (isThere) continue;
+    await places.data.makeDirectory(path, topMode(plan));
+    writer.directories.push({ tree: places.data, path });
+  }
+}
+
+function controlFile(plan: RestorePlan, writer: FileWriter): Buffer {
+  const bytes = writer.changedContent(CONTROL_FILE);
+  if (bytes === undefined) throw new Error("the plan found global/pg_control in the manifest");
+  const { systemIdentifier } = parseControlFile(bytes);
+  if (systemIdentifier === plan.backup.systemIdentifier) return invalidateCheckpoint(bytes);
+  throw failure("OBJECT_CORRUPT", "global/pg_control of the backup is of another cluster", {
+    hint: "Restore another backup with --set; `hindsight verify` checks them all.",
+    context: { found: systemIdentifier, expected: plan.backup.systemIdentifier },
+  });
+}
+
+/** What type preserve keeps of the cluster that is replaced. */
+interface Preserved {
+  readonly autoConf: Buffer | undefined;
+  readonly signals: readonly string[];
+}
+
+async function readPreserved({ type, destination }: RestorePlan): Promise<Preserved | undefined> {
+  if (type !== "preserve") return undefined;
+  const read = (name: string): Promise<Buffer | undefined> =>
+    readFile(join(destination.path, name)).catch((error: unknown) => {
+      if (systemErrorCode(error) === "ENOENT") return undefined;
+      throw error;
+    });
+  const signals: string[] = [];
+  for (const name of ["recovery.signal", "standby.signal"]) {
+    if ((await read(name)) !== undefined) signals.push(name);
+  }
+  return { autoConf: await read(AUTO_CONF_FILE), signals };
+}
+
+function targetOf({ type, target, timeline }: RestorePlan): RestoreResult["target"] {
+  return {
+    type,
+    target: targetSetting(target)?.value ?? "",
+    exclusive: "exclusive" in target && target.exclusive,
+    timeline,
+  };
+}
+
+/** Readable by the group only where the whole cluster is. */
+function fileMode(plan: RestorePlan): number {
+  return topMode(plan) === 0o750 ? 0o640 : 0o600;
+}

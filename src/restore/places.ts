@@ -1,0 +1,158 @@
+// The directories that a restore writes: the data directory, and the location of each tablespace. Made, emptied, made
+// durable; and the way from a manifest's path to the right one.
+import { chmod, chown, mkdir, stat } from "node:fs/promises";
+import { dirname, join, relative } from "node:path";
+import { syncDirectory } from "../base/durable-file.ts";
+import { systemErrorCode } from "../base/errors.ts";
+import { forEachLimited } from "../base/limits.ts";
+import { type BytePath, ROOT_PATH, textPath } from "../model/byte-path.ts";
+import { failure } from "../model/failure.ts";
+import { contentOf, LOST_AND_FOUND, refuseRunning } from "./destination.ts";
+import { placeOf } from "./entry-path.ts";
+import type { Location, Owner } from "./location.ts";
+import { formatMarker, MARKER_FILE } from "./marker.ts";
+import { OpenTree } from "./open-tree.ts";
+import type { RestorePlan } from "./plan.ts";
+
+/** Files and directories synced at a time: one journal commit serves them all. */
+const SYNC_CONCURRENCY_MAX = 16;
+
+/** The file without which PostgreSQL does not start. */
+export const CONTROL_FILE: BytePath = textPath("global/pg_control");
+
+const GROUP_ACCESS = 0o050;
+
+/** A path in one of the trees. */
+export interface TreePath {
+  readonly tree: OpenTree;
+  readonly path: BytePath;
+}
+
+/** Every tree of a restore, open. */
+export class Places implements AsyncDisposable {
+  readonly data: OpenTree;
+  readonly #tablespaces: ReadonlyMap<number, OpenTree>;
+
+  private constructor(data: OpenTree, tablespaces: ReadonlyMap<number, OpenTree>) {
+    this.data = data;
+    this.#tablespaces = tablespaces;
+  }
+
+  /**
+   * Makes what is missing and opens it. From here on the destination has our marker.
+   *
+   * @throws {HindsightError} `DESTINATION_RUNNING` or `DESTINATION_UNSAFE` when it is no more as the plan saw it; the
+   *   system's errors.
+   */
+  static async prepare(plan: RestorePlan): Promise<Places> {
+    const { destination, tablespaces, backup } = plan;
+    await refuseRunning(destination);
+    await refuseNewContent(plan);
+    await makeLocation(destination, topMode(plan));
+    for (const tablespace of tablespaces) await makeLocation(tablespace, 0o700);
+    await using opened = new AsyncDisposableStack();
+    const data = opened.use(await OpenTree.open(destination.path, destination.owner));
+    const trees = new Map<number, OpenTree>();
+    for (const { oid, path, owner } of tablespaces) {
+      trees.set(oid, opened.use(await OpenTree.open(path, owner)));
+    }
+    const tablespaceLocations = tablespaces.map(({ path }) => path);
+    await data.replaceFile(
+      MARKER_FILE,
+      formatMarker({ backup: backup.label, tablespaceLocations }),
+      0o600,
+    );
+    opened.move();
+    return new Places(data, trees);
+  }
+
+  /** Removes what the plan said is removed; pg_control before anything else, so that nothing half removed can start. */
+  async clear(plan: RestorePlan, signal: AbortSignal): Promise<void> {
+    const kept = new Set<string>([MARKER_FILE, LOST_AND_FOUND]);
+    if ((await contentOf(this.data.path)).includes("global")) {
+      await this.data.removeFile(CONTROL_FILE);
+      await this.data.syncDirectory(textPath("global")).catch(ignoreReplaced);
+    }
+    await this.data.removeContent(ROOT_PATH, { kept, signal });
+    await this.data.syncDirectory(ROOT_PATH);
+    for (const { oid, removed } of plan.tablespaces) {
+      for (const name of removed) {
+        await this.#tablespaces.get(oid)?.removeDirectory(textPath(name), signal);
+      }
+    }
+  }
+
+  /** Where an entry of the manifest goes. */
+  find(path: BytePath): TreePath {
+    const place = placeOf(path, this.#tablespaces);
+    const tree =
+      place.tablespaceOid === undefined ? this.data : this.#tablespaces.get(place.tablespaceOid);
+    return { tree: tree ?? this.data, path: place.path };
+  }
+
+  /** Makes files and directories durable; the top directories as well. */
+  async sync(
+    {
+      files,
+      directories,
+    }: { readonly files: readonly TreePath[]; readonly directories: readonly TreePath[] },
+    signal: AbortSignal,
+  ): Promise<void> {
+    await forEachLimited(files, SYNC_CONCURRENCY_MAX, async ({ tree, path }) => {
+      signal.throwIfAborted();
+      await tree.syncFile(path);
+    });
+    const tops = [this.data, ...this.#tablespaces.values()].map((tree) => ({
+      tree,
+      path: ROOT_PATH,
+    }));
+    await forEachLimited([...directories, ...tops], SYNC_CONCURRENCY_MAX, ({ tree, path }) =>
+      tree.syncDirectory(path),
+    );
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const tree of [this.data, ...this.#tablespaces.values()])
+      await tree[Symbol.asyncDispose]();
+  }
+}
+
+/** Permission bits of the top directory: PostgreSQL takes no others. */
+export function topMode({ survey }: Pick<RestorePlan, "survey">): number {
+  return (survey.mode & GROUP_ACCESS) === GROUP_ACCESS ? 0o750 : 0o700;
+}
+
+/** What was empty when it was planned may have been filled since. */
+async function refuseNewContent({ destination }: RestorePlan): Promise<void> {
+  if (destination.state !== "absent" && destination.state !== "empty") return;
+  if ((await contentOf(destination.path)).length === 0) return;
+  throw failure("DESTINATION_UNSAFE", `${destination.path} is not empty any more`, {
+    hint: "Nothing was changed. Find out who writes there, then run the restore again.",
+  });
+}
+
+/** Makes a directory with the parents it lacks, each given to the owner and durable; an existing one gets a usable mode. */
+async function makeLocation(
+  { path, existing, exists, owner }: Location & { readonly owner: Owner | undefined },
+  mode: number,
+): Promise<void> {
+  if (exists) {
+    const current = (await stat(path)).mode & 0o777;
+    if (current !== 0o700 && current !== 0o750) await chmod(path, mode);
+    return;
+  }
+  let made = existing;
+  for (const name of relative(existing, path).split("/")) {
+    made = join(made, name);
+    await mkdir(made, 0o700);
+    await chmod(made, made === path ? mode : 0o700);
+    if (owner) await chown(made, owner.uid, owner.gid);
+    await syncDirectory(dirname(made));
+  }
+}
+
+/** `global` may be something else than a directory in what is about to be removed. */
+function ignoreReplaced(error: unknown): void {
+  const code = systemErrorCode(error);
+  if (code !== "ENOTDIR" && code !== "ELOOP") throw error;
+}
