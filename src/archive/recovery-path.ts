@@ -1,9 +1,10 @@
 // Where a segment stands on the path of a recovery. A recovery to timeline P follows P's history: each ancestor up to its
 // switch point, then P itself. PostgreSQL asks for a segment on the timelines of that path from the youngest to the
-// oldest and takes the first it gets; it does not look where a parent was left. If the child's file is not archived
-// yet, it would take the parent's, and the parent may have gone on without the child: by a split brain, or because the
-// child was made by a recovery that stopped just before an accident. So segments that are not on the path are not handed
-// out, although they are there.
+// oldest and takes the first it gets; it does not look where a parent was left. If the child's file is not archived yet,
+// it takes the parent's, and the parent may have gone on without the child: by a split brain, or because the child was
+// made by a recovery that stopped just before an accident. Seen on 18.4: with only 00000002.history archived of timeline
+// 2, a recovery to timeline 2 replayed the accident from timeline 1 and promoted. So segments that are not on the path
+// are not handed out, although they are there.
 import { type TimelineHistory, timelinePath } from "../model/timeline.ts";
 import { segmentBegin, segmentNumberAt, type WalSegment } from "../model/wal-segment.ts";
 
