@@ -87,7 +87,7 @@ export async function startServer(start: ServerStart, context: Context): Promise
       { hint: "Choose a state-path with a shorter name." },
     );
   }
-  const user = await serverUser(start);
+  const user = start.user ?? (await serverUser(start.dataDirectory));
   const log = await open(start.logFile, "a", 0o600);
   try {
     if (user) await chown(start.logFile, user.uid, user.gid);
@@ -113,16 +113,21 @@ async function refuseSecondServer(dataDirectory: string): Promise<void> {
   });
 }
 
-/** @returns undefined when the server runs as whoever we are. */
-async function serverUser(start: ServerStart): Promise<ServerUser | undefined> {
+/**
+ * As whom the server of a data directory runs: its owner when we are root.
+ *
+ * @returns undefined when it runs as whoever we are.
+ * @throws {HindsightError} `POSTGRES_START_FAILED` when that would be root.
+ */
+export async function serverUser(dataDirectory: string): Promise<ServerUser | undefined> {
   if (process.geteuid?.() !== 0) return undefined;
-  const owner = start.user ?? (await stat(start.dataDirectory));
+  const owner = await stat(dataDirectory);
   if (owner.uid === 0) {
     throw failure(
       "POSTGRES_START_FAILED",
-      `${start.dataDirectory} belongs to root, and PostgreSQL does not run as root`,
+      `${dataDirectory} belongs to root, and PostgreSQL does not run as root`,
       {
-        hint: `Give the directory to the user of PostgreSQL: chown -R postgres ${start.dataDirectory}.`,
+        hint: `Give the directory to the user of PostgreSQL: chown -R postgres ${dataDirectory}.`,
       },
     );
   }
