@@ -54,12 +54,19 @@ export function missingOptional(lock) {
   return missing;
 }
 
-/** The operating system and processor that the name of a package of native code ends with. */
+/** The processor, operating system and C library that the name of a package of native code ends with. */
 function machineOf(name) {
   const words = name.split(/[-/]/);
   const os = words.find((word) => SYSTEMS.includes(word));
   const cpu = words.find((word) => PROCESSORS.includes(word));
-  return { ...(cpu && { cpu: [cpu] }), ...(os && { os: [os] }) };
+  const libc = os === "linux" ? words.map(libraryOf).find((library) => library) : undefined;
+  return { ...(cpu && { cpu: [cpu] }), ...(libc && { libc: [libc] }), ...(os && { os: [os] }) };
+}
+
+/** `gnu` and `gnueabihf` mean glibc, `musl` and `musleabihf` mean musl. */
+function libraryOf(word) {
+  if (word.startsWith("musl")) return "musl";
+  return word.startsWith("gnu") ? "glibc" : undefined;
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {

@@ -7,7 +7,7 @@ import { accessSync, constants, existsSync, readFileSync, writeFileSync } from "
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { whyInstall } from "./installed-state.js";
-import { isDistStale } from "./source-stamp.js";
+import { isDistStale, renewStamp } from "./source-stamp.js";
 
 const root = join(dirname(fileURLToPath(import.meta.url)), "..");
 const stampPath = join(root, "node_modules", ".hindsight-stamp");
@@ -41,7 +41,13 @@ function install() {
 
 /** Returns the exit status. A checkout that cannot be written runs from its sources. */
 function build() {
-  if (!isDistStale(root) || !isWritable(root)) return 0;
+  const begin = new Date();
+  const stale = isDistStale(root);
+  if (!isWritable(root)) return 0;
+  if (!stale) {
+    renewStamp(root, begin);
+    return 0;
+  }
   say("dist/ is not what src/ says, so it is built first");
   return run(pinnedNode(), [join(root, "scripts", "build.js")]);
 }

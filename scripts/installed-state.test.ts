@@ -8,7 +8,7 @@ import { type LockFile, whyInstall } from "./installed-state.js";
 const pg = { version: "8.23.1", integrity: "sha512-a" };
 const native = { version: "1.0.0", optional: true, os: [process.platform], cpu: [process.arch] };
 const foreign = { version: "1.0.0", optional: true, os: ["aix"], cpu: ["ppc64"] };
-const lock = {
+const lock: LockFile = {
   packages: {
     "": { name: "pg-hindsight" },
     "node_modules/pg": pg,
@@ -16,7 +16,7 @@ const lock = {
     "node_modules/foreign": foreign,
   },
 };
-const complete = { packages: { "node_modules/pg": pg, "node_modules/native": native } };
+const complete: LockFile = { packages: { "node_modules/pg": pg, "node_modules/native": native } };
 const fine = { lock, installed: complete, stampFits: false, hasNode: true };
 
 describe("whyInstall", () => {
@@ -43,7 +43,11 @@ describe("whyInstall", () => {
 });
 
 test("an optional package that the registry did not know is added with the machine it is for", () => {
-  const optionalDependencies = { "@a/b-android-arm64": "1.2.3", "pg-cloudflare": "^1.0.0" };
+  const optionalDependencies = {
+    "@a/b-android-arm64": "1.2.3",
+    "@a/b-linux-arm-musleabihf": "1.2.3",
+    "pg-cloudflare": "^1.0.0",
+  };
   const packages = {
     "": {},
     "node_modules/a": { version: "1.0.0", dev: true, optionalDependencies },
@@ -53,6 +57,14 @@ test("an optional package that the registry did not know is added with the machi
       version: "1.2.3",
       cpu: ["arm64"],
       os: ["android"],
+      optional: true,
+      dev: true,
+    },
+    "node_modules/@a/b-linux-arm-musleabihf": {
+      version: "1.2.3",
+      cpu: ["arm"],
+      libc: ["musl"],
+      os: ["linux"],
       optional: true,
       dev: true,
     },

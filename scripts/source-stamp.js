@@ -1,7 +1,7 @@
 // Tells whether dist/ was built from the sources as they are. Plain JavaScript for Node 18 and later: it runs before the
 // pinned Node is installed. Next: build.js, which writes the stamp, and ensure-installed.js, which asks.
 import { createHash } from "node:crypto";
-import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, utimesSync } from "node:fs";
 import { join } from "node:path";
 
 /** Files outside src/ that change what the build makes of it. */
@@ -23,6 +23,14 @@ export function sourceHash(root) {
 export function isDistStale(root) {
   const stamp = join(root, "dist", ".stamp");
   return !existsSync(stamp) || readFileSync(stamp, "utf8").trim() !== sourceHash(root);
+}
+
+/**
+ * Says that dist/ fits the sources although their times are newer, as after a checkout of the same content: the launcher
+ * compares times.
+ */
+export function renewStamp(root, time) {
+  utimesSync(join(root, "dist", ".stamp"), time, time);
 }
 
 function sourceFiles(root, directory) {
