@@ -14,7 +14,7 @@
 //
 // Source: PostgreSQL src/backend/access/transam/xlogreader.c, XLogDecodeNextRecord.
 import { isFailure } from "../model/failure.ts";
-import { addLsn, type Lsn } from "../model/lsn.ts";
+import { addLsn, type Lsn, lsn } from "../model/lsn.ts";
 import type { SystemIdentifier } from "../model/system-identifier.ts";
 import { segmentBegin, segmentNumberAt } from "../model/wal-segment.ts";
 import type { BlockLayout } from "./block-reference.ts";
@@ -128,6 +128,12 @@ export class WalReader {
     return presentBytes > 0
       ? addLsn(segment.begin, BigInt(segmentOffset))
       : addLsn(this.#base.begin, BigInt(this.#offset));
+  }
+
+  /** Where the last complete record begins; undefined before the first. */
+  get lastRecord(): Lsn | undefined {
+    if (this.#previousHigh < 0) return undefined;
+    return lsn((BigInt(this.#previousHigh) << 32n) | BigInt(this.#previousLow));
   }
 
   /**
