@@ -18,5 +18,7 @@ test("longer content hashes the hashes of its chunks, in order", () => {
   const digest = new ContentDigest();
   digest.add(sha256("first"));
   digest.add(sha256("second"));
-  expect(digest.finish()).toBe(sha256(Buffer.concat([sha256("first"), sha256("second")])).toString("hex"));
+  expect(digest.finish()).toBe(
+    sha256(Buffer.concat([sha256("first"), sha256("second")])).toString("hex"),
+  );
 });

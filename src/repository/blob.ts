@@ -35,10 +35,10 @@ export function encodeBlob(plain: Uint8Array, options: BlobOptions): EncodedBlob
     throw new RangeError(`a blob holds 1 to ${CHUNK_SIZE_MAX_BYTES} bytes, not ${plain.length}`);
   }
   const compressed = compress(plain, options.compression);
-  const isSmaller = compressed.length < plain.length;
+  const isWorthIt = options.compression.kind === "none" || compressed.length < plain.length;
   return {
-    stored: isSmaller ? compressed : Buffer.from(plain),
-    compression: isSmaller ? options.compression.kind : "none",
+    stored: isWorthIt ? compressed : Buffer.from(plain),
+    compression: isWorthIt ? options.compression.kind : "none",
     plainSizeBytes: plain.length,
     sha256: sha256(plain),
     pageHashes: pageHashes(plain, options.pageSizeBytes),

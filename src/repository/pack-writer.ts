@@ -81,8 +81,8 @@ export class PackWriter implements AsyncDisposable {
    * @returns where the blob will be; it is durable once {@link finish} has resolved.
    * @throws {HindsightError} what the store throws, or `OBJECT_EXISTS` when the pack's number was used before.
    */
-  append(plain: Uint8Array): Promise<BlobRef> {
-    return this.appendEncoded(encodeBlob(plain, this.#options));
+  async append(plain: Uint8Array): Promise<BlobRef> {
+    return await this.appendEncoded(encodeBlob(plain, this.#options));
   }
 
   /** {@link append} for a chunk that a worker encoded, with the page size of this writer. Keeps its bytes. */
