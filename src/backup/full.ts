@@ -9,6 +9,7 @@
 //
 // Until the outcome exists the backup does not: any failure, signal or lost session ends in `abandon`, which closes the
 // session (PostgreSQL then leaves backup mode by itself) and revokes the label.
+import assert from "node:assert/strict";
 import { hostname } from "node:os";
 import type { Context } from "../base/context.ts";
 import { errorMessage } from "../base/errors.ts";
@@ -18,10 +19,11 @@ import { comparePath, textPath } from "../model/byte-path.ts";
 import { failure } from "../model/failure.ts";
 import { formatLsn, type Lsn } from "../model/lsn.ts";
 import type { StanzaName } from "../model/stanza.ts";
-import { formatSegmentName, segmentNumberAt } from "../model/wal-segment.ts";
+import { formatSegmentName, segmentNumberAt, segmentNumberBefore } from "../model/wal-segment.ts";
 import { startBackupMode, stopBackupMode } from "../postgres/backup-mode.ts";
 import { type ClusterFacts, readClusterFacts } from "../postgres/cluster-facts.ts";
 import { connect, type ConnectionSettings, type Session } from "../postgres/connection.ts";
+import { warnAboutOutsideConfiguration } from "../postgres/data-directory/root.ts";
 import { type DataEntry, scanDataDirectory } from "../postgres/data-directory/scan.ts";
 import { commitBackup, createIntent, newestLabel, revokeBackup } from "../repository/backup-set.ts";
 import { type ManifestEntry, type ManifestHeader, writeManifest } from "../repository/manifest.ts";
@@ -94,6 +96,8 @@ export async function runFullBackup(
   await using session = await connect(request.connection, context);
   const facts = await readClusterFacts(session, context);
   checkCluster(facts, request.record);
+  for (const warning of warnAboutOutsideConfiguration(facts.settings, request.dataDirectory))
+    context.log.warn(warning);
   const label = await reserveLabel(request, context);
   try {
     const header = await backUp(request, { session, label, facts }, context);
@@ -105,51 +109,76 @@ export async function runFullBackup(
   }
 }
 
+interface Subject {
+  readonly session: Session;
+  readonly label: BackupLabel;
+  readonly facts: ClusterFacts;
+}
+
 async function backUp(
   request: BackupRequest,
-  { session, label, facts }: { session: Session; label: BackupLabel; facts: ClusterFacts },
+  subject: Subject,
   context: Context,
 ): Promise<ManifestHeader> {
-  context.log.info("backup begins after the checkpoint completes", {
-    label,
-    fast: request.startFast,
-  });
-  const { startLsn, startTime } = await startBackupMode(
-    session,
-    facts,
-    { label: `Hindsight ${label}`, fast: request.startFast },
-    context,
-  );
-  const started: Started = { label, facts, startLsn, startTime };
-  context.log.info("backup start", {
-    segment: segmentName(started, startLsn),
-    lsn: formatLsn(startLsn),
-  });
-  await checkDirectory(request.dataDirectory, started, context);
-  const { entries, copy } = await whileWatching(session, facts, {
+  const { session, label, facts } = subject;
+  const { repository, stanza, compression } = request;
+  const started = await begin(request, subject, context);
+  const copied = await whileWatching(session, facts, {
     context,
     work: (watched) => copyDirectory(request, started, watched),
   });
   await checkUnchanged(session, facts, context);
+  // The catalogue is read between start and stop, after the files: what they hold was created by then.
   const catalogue = await readClusterFacts(session, context);
-  const stopped = await stopBackupMode(session, facts, context);
-  context.log.info("backup stop", { lsn: formatLsn(stopped.stopLsn) });
+  const stopped = await end(session, facts, context);
   const header = await proveAndDescribe(
     request,
     { ...started, facts: catalogue },
-    { stopped, entries, copy },
+    { stopped, ...copied },
     context,
   );
-  const manifest = await writeManifest(
-    request.repository,
-    request.stanza,
+  const { sha256 } = await writeManifest(
+    repository,
+    stanza,
     header,
-    entries,
-    { compression: request.compression },
+    copied.entries,
+    { compression },
     context,
   );
-  await commitBackup(request.repository, request.stanza, label, manifest.sha256, context);
+  await commitBackup(repository, stanza, label, sha256, context);
   return header;
+}
+
+// Scripts look for the lines with "archive =" and "lsn =" as pgBackRest prints them.
+
+async function begin(
+  request: BackupRequest,
+  { session, label, facts }: Subject,
+  context: Context,
+): Promise<Started> {
+  const fast = request.startFast;
+  const checkpoint = fast ? "requested immediate" : "next regular";
+  context.log.info(
+    `execute backup start: backup begins after the ${checkpoint} checkpoint completes`,
+  );
+  const mode = await startBackupMode(
+    session,
+    facts,
+    { label: `Hindsight ${label}`, fast },
+    context,
+  );
+  const { startLsn, startTime } = mode;
+  const segment = segmentName(facts, segmentNumberAt(startLsn, facts.segmentSizeBytes));
+  context.log.info(`backup start archive = ${segment}, lsn = ${formatLsn(startLsn)}`);
+  await checkDirectory(request.dataDirectory, { startLsn, facts }, context);
+  return { label, facts, startLsn, startTime };
+}
+
+async function end(session: Session, facts: ClusterFacts, context: Context): Promise<Stopped> {
+  const stopped = await stopBackupMode(session, facts, context);
+  const segment = segmentName(facts, segmentNumberBefore(stopped.stopLsn, facts.segmentSizeBytes));
+  context.log.info(`backup stop archive = ${segment}, lsn = ${formatLsn(stopped.stopLsn)}`);
+  return stopped;
 }
 
 async function reserveLabel(request: BackupRequest, context: Context): Promise<BackupLabel> {
@@ -228,6 +257,8 @@ async function proveAndDescribe(
   };
   const need = { timeline: facts.timeline, begin: startLsn, end: stopped.stopLsn };
   const segments = await proveWal(archive, need, { timeoutMs: request.archiveTimeoutMs, context });
+  const [firstSegment, lastSegment] = [segments[0], segments.at(-1)];
+  assert(firstSegment !== undefined && lastSegment !== undefined, "a backup always spans WAL");
   const files = entries.filter((entry) => entry.kind === "file");
   return {
     label: started.label,
@@ -245,8 +276,8 @@ async function proveAndDescribe(
     blockSizeBytes: facts.blockSizeBytes,
     relationSegmentBlocks: facts.relationSegmentBlocks,
     dataChecksums: facts.dataChecksums,
-    firstSegment: segments[0] ?? segmentName(started, startLsn),
-    lastSegment: segments.at(-1) ?? segmentName(started, startLsn),
+    firstSegment,
+    lastSegment,
     settings: facts.settings,
     tablespaces: facts.tablespaces,
     databases: facts.databases,
@@ -264,12 +295,8 @@ async function proveAndDescribe(
   };
 }
 
-function segmentName(started: Started, position: Lsn): string {
-  const { segmentSizeBytes, timeline } = started.facts;
-  return formatSegmentName(
-    { timeline, number: segmentNumberAt(position, segmentSizeBytes) },
-    segmentSizeBytes,
-  );
+function segmentName({ timeline, segmentSizeBytes }: ClusterFacts, number: bigint): string {
+  return formatSegmentName({ timeline, number }, segmentSizeBytes);
 }
 
 /** Takes the label out of use. Best effort: without an outcome the backup is not listed anyway. */
