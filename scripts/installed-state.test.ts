@@ -10,7 +10,7 @@ const native = { version: "1.0.0", optional: true, os: [process.platform], cpu: 
 const foreign = { version: "1.0.0", optional: true, os: ["aix"], cpu: ["ppc64"] };
 const lock: LockFile = {
   packages: {
-    "": { name: "pg-hindsight" },
+    "": { version: "0.1.0" },
     "node_modules/pg": pg,
     "node_modules/native": native,
     "node_modules/foreign": foreign,
