@@ -11,7 +11,7 @@ import { PackReader } from "./pack-reader.ts";
 import { type PackEntry, PackWriter } from "./pack-writer.ts";
 import {
   createFixture,
-  expectDamageFound,
+  undetectedDamage,
   type Fixture,
   LABEL,
   replaceStored,
@@ -275,7 +275,7 @@ test("every damage of a small pack is found", async () => {
   const fixture = await createFixture();
   const entry = await writePack(fixture, [Buffer.from("first"), Buffer.alloc(9000, 3)]);
   const read = (): Promise<unknown> => readWhole(fixture, entry);
-  await expectDamageFound(fixture.store, KEY, read);
+  expect(await undetectedDamage(fixture.store, KEY, read)).toEqual([]);
 });
 
 test("damage of a larger pack is found", async () => {
@@ -286,7 +286,9 @@ test("damage of a larger pack is found", async () => {
     randomBytes(70_000),
   ]);
   const read = (): Promise<unknown> => readWhole(fixture, entry);
-  await expectDamageFound(fixture.store, KEY, read, { flippedBytesCount: 60, cutsCount: 16 });
+  expect(
+    await undetectedDamage(fixture.store, KEY, read, { flippedBytesCount: 60, cutsCount: 16 }),
+  ).toEqual([]);
 });
 
 test("a missing pack says which", async () => {
