@@ -47,8 +47,8 @@ export async function loadSettings(request: LoadRequest): Promise<Settings> {
     includeDirectory: directPath(direct, "config-include-path"),
   });
   const stanza = chooseStanza(direct, file);
-  const filed = resolveLayers(fileLayers(file, request.command, stanza));
-  const given = resolveLayers([...direct, ...fileLayers(file, request.command, stanza)]);
+  const lasting = [...direct.slice(1), ...fileLayers(file, request.command, stanza)];
+  const given = resolveLayers([...direct.slice(0, 1), ...lasting]);
   if (stanza !== undefined) checkStanza(stanza, file, { command: request.command, given });
   const parts: SettingsParts = {
     command: request.command,
@@ -57,7 +57,7 @@ export async function loadSettings(request: LoadRequest): Promise<Settings> {
     configFile: file.path,
     warnings: environment.warnings,
     given,
-    filed,
+    configured: resolveLayers(lasting),
   };
   const effects = checkEffects(given.values(), request.command);
   const support = await checkSupport(new Settings(parts));

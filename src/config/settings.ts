@@ -56,8 +56,8 @@ export interface SettingsParts {
   readonly warnings: readonly string[];
   /** The value that counts of every given option, by written name. */
   readonly given: ReadonlyMap<string, GivenSetting>;
-  /** The same without flags and environment: what the file alone says. */
-  readonly filed: ReadonlyMap<string, GivenSetting>;
+  /** The same without flags: what environment and file say. */
+  readonly configured: ReadonlyMap<string, GivenSetting>;
 }
 
 /** All settings of one run of one command. */
@@ -72,7 +72,7 @@ export class Settings {
   /** Sentences to be logged once as warnings. */
   readonly warnings: readonly string[];
   readonly #given: ReadonlyMap<string, GivenSetting>;
-  readonly #filed: ReadonlyMap<string, GivenSetting>;
+  readonly #configured: ReadonlyMap<string, GivenSetting>;
 
   constructor(parts: SettingsParts) {
     this.command = parts.command;
@@ -81,7 +81,7 @@ export class Settings {
     this.configFile = parts.configFile;
     this.warnings = parts.warnings;
     this.#given = parts.given;
-    this.#filed = parts.filed;
+    this.#configured = parts.configured;
     Object.freeze(this);
   }
 
@@ -94,9 +94,9 @@ export class Settings {
     return this.#value(this.#given, name, number);
   }
 
-  /** The value that the file gives, whatever flags and environment say. */
-  filed<Name extends OptionName>(name: Name, number = 1): SettingValue<Name> {
-    return this.#value(this.#filed, name, number);
+  /** The value without the command line: what the machine is set up for. */
+  configured<Name extends OptionName>(name: Name, number = 1): SettingValue<Name> {
+    return this.#value(this.#configured, name, number);
   }
 
   /** Where the value of an option comes from. */

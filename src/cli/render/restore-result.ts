@@ -1,0 +1,99 @@
+// What a restore prints when it is done: what lies where, how recovery ended, and how to go on.
+import { formatLsn } from "../../model/lsn.ts";
+import { describeInstant } from "../../model/timestamp.ts";
+import { recoveryJson } from "../../recovery/attempt-result.ts";
+import type { AttemptResult } from "../../recovery/attempt-request.ts";
+import type { RestoreResult } from "../../restore/perform.ts";
+import type { RestorePlan } from "../../restore/plan.ts";
+import type { JsonValue } from "./json.ts";
+import { formatDuration, formatSize } from "./units.ts";
+
+export interface RestoreEnding {
+  readonly plan: RestorePlan;
+  readonly result: RestoreResult;
+  /** With --start. */
+  readonly attempt: AttemptResult | undefined;
+  /** From the command's beginning. */
+  readonly totalSeconds: number;
+}
+
+/** The keys that cli.md fixes. */
+export function restoreJson({ result, attempt, totalSeconds, plan }: RestoreEnding): JsonValue {
+  return {
+    ...result,
+    target: { ...result.target },
+    notes: plan.notes,
+    warnings: plan.warnings,
+    recovery: attempt === undefined ? null : recovery(attempt, totalSeconds),
+  };
+}
+
+function recovery(attempt: AttemptResult, totalSeconds: number): JsonValue {
+  const { stoppedBefore, lastReplayed, raised, ...rest } = recoveryJson(attempt, totalSeconds);
+  return {
+    ...rest,
+    stoppedBefore: stoppedBefore && { ...stoppedBefore },
+    lastReplayed: { ...lastReplayed },
+    raised: { ...raised },
+  };
+}
+
+/** Lines for a person. */
+export function restoreText(ending: RestoreEnding): string {
+  const { plan, result, attempt } = ending;
+  const restored = `backup ${result.backup} is restored to ${result.dataDirectory}: ${result.filesRestored} files, ${formatSize(result.bytes)} in ${formatDuration(result.seconds)}`;
+  if (!attempt) return [restored, ...nextSteps(plan), ...plan.notes].join("\n");
+  return [
+    restored,
+    ...recoveryLines(ending, attempt),
+    ...plan.notes,
+    ...serverLines(attempt, result.dataDirectory),
+  ].join("\n");
+}
+
+function nextSteps({ type, targetAction }: RestorePlan): readonly string[] {
+  if (type === "none") return ["Start PostgreSQL to use it: it recovers to the end of the backup."];
+  if (type === "standby") return ["Start PostgreSQL: it follows as a standby."];
+  if (targetAction === "pause") {
+    return [
+      "Start PostgreSQL: it recovers to the target and pauses there, so that you can look.",
+      "If it is the right point, `select pg_wal_replay_resume();` promotes it.",
+    ];
+  }
+  return ["Start PostgreSQL: it recovers to the target by itself."];
+}
+
+function recoveryLines(
+  { plan, totalSeconds }: RestoreEnding,
+  attempt: AttemptResult,
+): readonly string[] {
+  const zone = plan.backup.settings["TimeZone"] ?? "UTC";
+  const { lsn, time, xid } = attempt.lastReplayed;
+  const last = [
+    xid === undefined ? undefined : `transaction ${xid}`,
+    lsn === undefined ? undefined : `LSN ${formatLsn(lsn)}`,
+    time === undefined ? undefined : describeInstant(time, zone),
+  ].filter((part) => part !== undefined);
+  return [
+    `recovery: ${STATE_TEXTS[attempt.state]}, on timeline ${attempt.timeline}`,
+    ...(last.length === 0 ? [] : [`last replayed: ${last.join(", ")}`]),
+    `replay took ${formatDuration(attempt.replaySeconds)}, everything ${formatDuration(totalSeconds)}`,
+  ];
+}
+
+const STATE_TEXTS: Readonly<Record<AttemptResult["state"], string>> = {
+  paused: "the target is reached, and the server is paused there",
+  promoted: "the target is reached, and the server is promoted",
+  shutdown: "the target is reached, and the server shut down there",
+};
+
+function serverLines(attempt: AttemptResult, dataDirectory: string): readonly string[] {
+  const log = `server log: ${attempt.logFile}`;
+  if (attempt.state === "shutdown") return [log];
+  return [
+    `connect: psql -h ${attempt.socketDirectory} -p ${attempt.port}`,
+    ...(attempt.state === "paused" ? ["promote: select pg_wal_replay_resume();"] : []),
+    `stop: pg_ctl -D ${dataDirectory} -m fast stop`,
+    log,
+  ];
+}

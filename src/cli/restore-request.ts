@@ -1,0 +1,121 @@
+// From settings to the request of a restore.
+import type { Context } from "../base/context.ts";
+import type { Settings } from "../config/settings.ts";
+import type { BackupLabel } from "../model/backup-label.ts";
+import { failure } from "../model/failure.ts";
+import { type ResolvedTarget, resolveTarget } from "../recovery/target.ts";
+import { listBackups } from "../repository/backup-set.ts";
+import { readManifestHeader } from "../repository/manifest.ts";
+import type { WalArchive } from "../repository/wal-archive.ts";
+import { planRestore, type RestorePlan, type RestoreRequest } from "../restore/plan.ts";
+import { resolveLabel } from "./catalogue.ts";
+import { archiveGetCommand } from "./program.ts";
+import { repositoryNumbers } from "./repositories.ts";
+import { readTarget } from "./restore-target.ts";
+
+/** A plan and what was found out about its target. */
+export interface PlannedRestore {
+  readonly plan: RestorePlan;
+  /** Undefined for types that need no search in WAL. */
+  readonly resolved: ResolvedTarget | undefined;
+}
+
+/**
+ * Plans the restore that the settings ask for.
+ *
+ * @param onSearch is told the WAL segment that is being read for the target.
+ * @throws {HindsightError} what {@link planRestore} and {@link readTarget} throw.
+ */
+export async function planFromSettings(
+  settings: Settings,
+  {
+    archive,
+    onSearch,
+  }: { readonly archive: WalArchive; readonly onSearch: (segment: string) => void },
+  context: Context,
+): Promise<PlannedRestore> {
+  let resolved: ResolvedTarget | undefined;
+  const request: RestoreRequest = {
+    ...(await baseRequest(settings, archive, context)),
+    resolve: async (question, inner) => {
+      const onProgress = ({ segment }: { readonly segment: string }): void => onSearch(segment);
+      resolved = await resolveTarget({ ...question, onProgress }, inner);
+      return resolved;
+    },
+  };
+  const plan = await planRestore(request, context);
+  if (!resolved?.pauseWouldPromote || plan.targetAction !== "pause") return { plan, resolved };
+  // rules.md D-II, D3: nobody could connect there, and PostgreSQL would promote instead of pausing.
+  context.log.warn(
+    "no snapshot is possible at the target, where PostgreSQL would promote instead of pausing: it shuts down there",
+  );
+  const safe = resolved;
+  const replan = {
+    ...request,
+    targetAction: "shutdown" as const,
+    resolve: () => Promise.resolve(safe),
+  };
+  return { plan: await planRestore(replan, context), resolved };
+}
+
+async function baseRequest(
+  settings: Settings,
+  archive: WalArchive,
+  context: Context,
+): Promise<Omit<RestoreRequest, "resolve">> {
+  const set = await readSet(settings, archive, context);
+  const timeZone = await clusterTimeZone(archive, set, context);
+  const choice = readTarget(settings, { timeZone, now: context.clock.now() });
+  return {
+    ...archive,
+    ...choice,
+    set,
+    destination: settings.require("pg-path"),
+    overwrite: settings.get("delta") || settings.get("force"),
+    archiveMode: settings.get("archive-mode") ?? defaultArchiveMode(settings),
+    recoveryOptions: new Map(Object.entries(settings.get("recovery-option"))),
+    tablespaces: {
+      byName: new Map(Object.entries(settings.get("tablespace-map"))),
+      all: settings.get("tablespace-map-all"),
+    },
+    restoreCommand: (flags) => archiveGetCommand(settings, flags),
+    interlock: "pause",
+    processMax: settings.get("process-max"),
+    protectedPaths: repositoryNumbers(settings).map((number) => settings.get("repo-path", number)),
+  };
+}
+
+/** `latest` means what leaving it out means: the newest that leads to the target. */
+async function readSet(
+  settings: Settings,
+  archive: WalArchive,
+  context: Context,
+): Promise<BackupLabel | undefined> {
+  const text = settings.get("set");
+  if (text === undefined || text === "latest" || text === "last" || text === "auto") {
+    return undefined;
+  }
+  return resolveLabel(text, archive, context);
+}
+
+/** As the newest backup, or the named one, recorded it. */
+async function clusterTimeZone(
+  { repository, stanza }: WalArchive,
+  set: BackupLabel | undefined,
+  context: Context,
+): Promise<string> {
+  const label = set ?? (await listBackups(repository, stanza, context)).at(-1);
+  if (label === undefined) {
+    throw failure("BACKUP_NONE", `stanza ${stanza} has no complete backup to restore`, {
+      hint: "`hindsight info` shows what there is.",
+    });
+  }
+  const header = await readManifestHeader(repository, stanza, label, context);
+  return header.settings["TimeZone"] ?? "UTC";
+}
+
+/** A copy elsewhere must not archive into production's stanza. */
+function defaultArchiveMode(settings: Settings): "preserve" | "off" {
+  if (settings.origin("pg-path") !== "flag") return "preserve";
+  return settings.get("pg-path") === settings.configured("pg-path") ? "preserve" : "off";
+}
