@@ -1,0 +1,211 @@
+import fc from "fast-check";
+import { expect, test } from "vitest";
+import { formatLsn, type Lsn, lsn, parseLsn } from "../model/lsn.ts";
+import { systemIdentifier } from "../model/system-identifier.ts";
+import { readRecords, type WalEnd, type WalStart } from "./reader.ts";
+import { recordEndLsn, recordLsn } from "./record.ts";
+import {
+  filler,
+  PAGE_SIZE,
+  SEGMENT_SIZE,
+  SYSTEM_IDENTIFIER,
+  transactionEnd,
+  WalBuilder,
+} from "./wal.fixture.ts";
+
+interface Reading {
+  readonly records: readonly {
+    readonly begin: Lsn;
+    readonly end: Lsn;
+    readonly totalBytes: number;
+  }[];
+  readonly end: WalEnd;
+}
+
+const FIRST = lsn(BigInt(SEGMENT_SIZE));
+
+async function read(
+  segments: ReadonlyMap<bigint, Buffer>,
+  start: Partial<WalStart> = {},
+): Promise<Reading> {
+  const records: { begin: Lsn; end: Lsn; totalBytes: number }[] = [];
+  const end = await readRecords(
+    {
+      begin: FIRST,
+      segmentSizeBytes: SEGMENT_SIZE,
+      layout: { majorVersion: 18, blockSizeBytes: 8192 },
+      ...start,
+    },
+    (number) => Promise.resolve(segments.get(number)),
+    (record) =>
+      records.push({
+        begin: recordLsn(record),
+        end: recordEndLsn(record),
+        totalBytes: record.totalBytes,
+      }),
+  );
+  return { records, end };
+}
+
+/** One record for every shape of boundary: split headers, several pages, several segments, exact fits, a switch. */
+function longWal(): { builder: WalBuilder; written: { begin: Lsn; end: Lsn }[] } {
+  const builder = new WalBuilder();
+  const written = [builder.append(filler(100))];
+  for (const available of [8, 16, 24, 32, 40]) {
+    builder.fillPage(available);
+    written.push(builder.append(filler(97)));
+  }
+  written.push(
+    builder.append(filler(3 * PAGE_SIZE)),
+    builder.append(filler(2 * SEGMENT_SIZE + 77)),
+  );
+  return { builder, written };
+}
+
+test("records over page and segment boundaries are each visited once, where they were written", async () => {
+  const { builder, written } = longWal();
+  const { records, end } = await read(builder.segments());
+  const begins = records.map(({ begin }) => begin);
+  expect(new Set(begins).size).toBe(begins.length);
+  expect(records).toEqual(
+    expect.arrayContaining(written.map((record) => expect.objectContaining(record))),
+  );
+  expect(end).toMatchObject({ reason: "zeros", lsn: builder.position });
+});
+
+test("WAL ends with the last whole record when the archive has no further segment", async () => {
+  const { builder, written } = longWal();
+  const segments = builder.segments();
+  const last = [...segments.keys()].at(-1) as bigint;
+  segments.delete(last);
+  const { end } = await read(segments);
+  expect(end).toEqual({
+    reason: "segmentMissing",
+    lsn: written.at(-1)?.begin,
+    segmentNumber: last,
+  });
+});
+
+test("nothing behind a switch record is read, and WAL goes on with the next segment", async () => {
+  const builder = new WalBuilder();
+  builder.append(filler(100));
+  builder.switchSegment();
+  const second = builder.append(transactionEnd("commit", 4, "2025-01-01T00:00:00Z"));
+  const segments = builder.segments();
+  segments.get(1n)?.fill(0xff, PAGE_SIZE);
+  const { records } = await read(segments);
+  expect(records).toHaveLength(3);
+  expect(formatLsn(records[1]?.end as Lsn)).toBe("0/200000");
+  expect(records[2]).toMatchObject(second);
+});
+
+test("a record that a crash cut off and that was overwritten is passed over", async () => {
+  const builder = new WalBuilder();
+  builder.fillPage(200);
+  const cut = builder.appendCut(filler(1000));
+  builder.overwrite();
+  const next = builder.append(filler(50));
+  const { records, end } = await read(builder.segments());
+  expect(records.map(({ begin }) => begin)).not.toContain(cut);
+  expect(records.at(-1)).toMatchObject(next);
+  expect(end).toMatchObject({ reason: "zeros", lsn: next.end });
+});
+
+test("a record that a crash cut off ends WAL where it begins", async () => {
+  const builder = new WalBuilder();
+  builder.fillPage(200);
+  const cut = builder.appendCut(filler(1000));
+  builder.append(filler(50));
+  expect((await read(builder.segments())).end).toMatchObject({
+    reason: "continuationMissing",
+    lsn: cut,
+  });
+});
+
+test("reading can begin at any record, at a page, and at a page inside a record", async () => {
+  const { builder } = longWal();
+  const segments = builder.segments();
+  const all = (await read(segments)).records;
+  for (const record of all) {
+    expect((await read(segments, { begin: record.begin })).records[0]).toEqual(record);
+  }
+  const second = lsn(FIRST + BigInt(SEGMENT_SIZE));
+  expect((await read(segments, { begin: second })).end.reason).toBe("position");
+  const { records } = await read(segments, { begin: second, skipsRest: true });
+  expect(records).toEqual(all.filter(({ begin }) => begin >= second));
+});
+
+test("a younger timeline may follow, an older one may not", async () => {
+  const builder = new WalBuilder();
+  builder.append(filler(PAGE_SIZE));
+  builder.promote(2);
+  builder.append(filler(PAGE_SIZE));
+  const good = builder.position;
+  expect((await read(builder.segments())).end).toMatchObject({ reason: "zeros", lsn: good });
+  builder.promote(1);
+  const cut = builder.append(filler(PAGE_SIZE));
+  expect((await read(builder.segments())).end).toMatchObject({
+    reason: "pageTimeline",
+    lsn: cut.begin,
+  });
+});
+
+test.each<[string, (segment: Buffer) => unknown]>([
+  ["length", (segment) => segment.writeUInt32LE(23, 40 + 104)],
+  ["resourceManager", (segment) => (segment[40 + 104 + 17] = 22)],
+  ["previousLink", (segment) => (segment[40 + 104 + 8] = 1)],
+  ["checksum", (segment) => (segment[40 + 104 + 30] = 1)],
+])("a damaged record ends WAL before it: %s", async (reason, damage) => {
+  const builder = new WalBuilder();
+  const first = builder.append(filler(100));
+  builder.append(filler(100));
+  const segments = builder.segments();
+  damage(segments.get(1n) as Buffer);
+  expect((await read(segments)).end).toEqual({ reason, lsn: first.end, segmentNumber: 1n });
+});
+
+test.each<[string, (segment: Buffer) => unknown]>([
+  ["zeros", (segment) => segment.fill(0, PAGE_SIZE)],
+  ["pageMagic", (segment) => (segment[PAGE_SIZE] = 0x16)],
+  ["pageFlags", (segment) => (segment[PAGE_SIZE + 3] = 0x40)],
+  ["pageAddress", (segment) => (segment[PAGE_SIZE + 12] = 9)],
+  ["continuationLength", (segment) => (segment[PAGE_SIZE + 16] = 9)],
+])("a damaged page ends WAL before the record that goes on there: %s", async (reason, damage) => {
+  const builder = new WalBuilder();
+  const first = builder.append(filler(100));
+  builder.append(filler(PAGE_SIZE));
+  const segments = builder.segments();
+  damage(segments.get(1n) as Buffer);
+  expect((await read(segments)).end).toMatchObject({ reason, lsn: first.end });
+});
+
+test("a segment of another cluster ends WAL before it", async () => {
+  const builder = new WalBuilder();
+  builder.switchSegment();
+  builder.append(filler(100));
+  const segments = builder.segments();
+  segments.get(2n)?.writeBigUInt64LE(5n, 24);
+  const start = { systemIdentifier: systemIdentifier(SYSTEM_IDENTIFIER) };
+  expect((await read(segments, start)).end).toMatchObject({
+    reason: "pageOwner",
+    lsn: parseLsn("0/200000"),
+    segmentNumber: 2n,
+  });
+});
+
+test("any damage leaves the records before it as they were, and never more than there are", async () => {
+  const { builder } = longWal();
+  const whole = (await read(builder.segments())).records;
+  const change = fc.tuple(fc.constantFrom(1n, 2n, 3n), fc.nat(SEGMENT_SIZE - 1), fc.nat(255));
+  await fc.assert(
+    fc.asyncProperty(fc.array(change, { minLength: 1, maxLength: 20 }), async (changes) => {
+      const segments = builder.segments();
+      for (const [number, offset, value] of changes) {
+        (segments.get(number) as Buffer)[offset] = value;
+      }
+      const { records } = await read(segments);
+      expect(records).toEqual(whole.slice(0, records.length));
+    }),
+    { numRuns: 150 },
+  );
+});
