@@ -9,28 +9,17 @@ import { crc32c, sha256 } from "../codec/digest.ts";
 import { type BackupLabel, parseBackupLabel } from "../model/backup-label.ts";
 import { type BytePath, comparePath, textPath } from "../model/byte-path.ts";
 import { parseLsn } from "../model/lsn.ts";
-import { stanzaName } from "../model/stanza.ts";
-import { systemIdentifier } from "../model/system-identifier.ts";
 import { historyFileName, timeline } from "../model/timeline.ts";
 import { commitBackup, createIntent } from "../repository/backup-set.ts";
 import type { Extent } from "../repository/extent-map.ts";
 import { type ManifestEntry, type ManifestHeader, writeManifest } from "../repository/manifest.ts";
 import { PackWriter } from "../repository/pack-writer.ts";
-import { createRepository } from "../repository/repository.ts";
-import { createStanza } from "../repository/stanza.ts";
+import { CLUSTER, createFixture, type Fixture } from "../repository/repository.fixture.ts";
 import { putWalFile, type WalArchive } from "../repository/wal-archive.ts";
-import { createMemoryStore, type MemoryStore } from "../storage/memory.ts";
 import type { RestoreRequest } from "./plan.ts";
 
 const NO_COMPRESSION = { compression: { kind: "none", level: 0 } } as const;
-const SEGMENT_BYTES = 1024 * 1024;
-const CLUSTER = {
-  systemIdentifier: systemIdentifier(7_427_163_219_804_653_187n),
-  majorVersion: 18,
-  catalogVersion: 202_506_291,
-  controlVersion: 1800,
-  segmentSizeBytes: SEGMENT_BYTES,
-};
+const SEGMENT_BYTES = CLUSTER.segmentSizeBytes;
 
 /** A user who is not root, for tests that run as root. */
 export const SOMEBODY = { uid: 65_534, gid: 65_534 };
@@ -99,12 +88,12 @@ export const SMALL_CLUSTER: readonly SourceEntry[] = [
 
 /** A repository with a stanza, and a directory that goes away with it. */
 export class Site implements AsyncDisposable {
-  readonly store: MemoryStore;
+  readonly store: Fixture["store"];
   readonly archive: WalArchive;
   readonly directory: string;
   readonly context: Context;
 
-  private constructor(store: MemoryStore, archive: WalArchive, directory: string) {
+  private constructor({ store, archive }: Fixture, directory: string) {
     this.store = store;
     this.archive = archive;
     this.directory = directory;
@@ -112,14 +101,10 @@ export class Site implements AsyncDisposable {
   }
 
   static async create(): Promise<Site> {
-    const store = createMemoryStore();
-    const context = createContext();
-    const { repository } = await createRepository(store, context);
-    const stanza = stanzaName("main");
-    const { record } = await createStanza(repository, stanza, CLUSTER, context);
+    const fixture = await createFixture();
     const directory = await mkdtemp(join(tmpdir(), "restore-"));
     if (process.geteuid?.() === 0) await chown(directory, SOMEBODY.uid, SOMEBODY.gid);
-    return new Site(store, { repository, stanza, record }, directory);
+    return new Site(fixture, directory);
   }
 
   path(name: string): string {
