@@ -2,6 +2,7 @@
 // does nothing. Every object names the kind of its seal, and every piece is sealed for one place only, its `context`,
 // so that encryption can arrive without a change of layout.
 
+/** Kinds of seals; only `none` is built. */
 export const SEALS = ["none", "aes-256-gcm"] as const;
 export type SealKind = (typeof SEALS)[number];
 

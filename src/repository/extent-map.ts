@@ -25,6 +25,7 @@ export interface Extent {
   readonly source: ExtentSource | undefined;
 }
 
+/** Where an extent begins: a place in the plaintext of a blob. */
 export interface ExtentSource {
   /** Index in the manifest's pack table. */
   readonly pack: number;

@@ -23,11 +23,16 @@ export function stanzaRecordPrefix(stanza: StanzaName): string {
   return `${STANZAS_PREFIX}${stanza}/stanza/`;
 }
 
+/** The record of one cluster; `number` counts from 1. */
 export function stanzaRecordKey(stanza: StanzaName, number: number): ObjectKey {
   return stanzaRecordPrefix(stanza) + String(number);
 }
 
-/** @param archive such as `18-1`. */
+/**
+ * Where the WAL of one cluster is.
+ *
+ * @param archive such as `18-1`.
+ */
 export function archivePrefix(stanza: StanzaName, archive: string): string {
   return `${STANZAS_PREFIX}${stanza}/archive/${archive}/`;
 }
@@ -44,10 +49,12 @@ export function walFileKey(prefix: string, name: string): ObjectKey {
   return `${prefix}${folder}/${name}`;
 }
 
+/** Where the facts of all backups of a stanza are. */
 export function backupsPrefix(stanza: StanzaName): string {
   return `${STANZAS_PREFIX}${stanza}/backup/`;
 }
 
+/** One fact of one backup. */
 export function backupKey(stanza: StanzaName, label: BackupLabel, part: BackupPart): ObjectKey {
   return `${backupsPrefix(stanza)}${label}/${part}`;
 }
@@ -63,7 +70,11 @@ export function parseBackupKey(
   return { label, part: known };
 }
 
-/** @param number below 10^8, so that keys sort as numbers. */
+/**
+ * The key of a pack.
+ *
+ * @param number within the label, below 10^8, so that keys sort as numbers.
+ */
 export function packKey(stanza: StanzaName, label: BackupLabel, number: number): ObjectKey {
   return `${STANZAS_PREFIX}${stanza}/pack/${label}/${String(number).padStart(8, "0")}`;
 }

@@ -7,6 +7,7 @@ import type { Timeline } from "../model/timeline.ts";
 import type { FileExtents } from "./extent-map.ts";
 import type { PackEntry } from "./pack-format.ts";
 
+/** A tablespace as PostgreSQL knew it; the two built-in ones are left out. */
 export interface ManifestTablespace {
   readonly oid: number;
   readonly name: string;
@@ -14,6 +15,7 @@ export interface ManifestTablespace {
   readonly location: string;
 }
 
+/** A database as PostgreSQL knew it. */
 export interface ManifestDatabase {
   readonly oid: number;
   readonly name: string;
@@ -22,6 +24,7 @@ export interface ManifestDatabase {
   readonly tablespace: number;
 }
 
+/** Pages that were damaged in the cluster itself; blocks are counted within the relation's fork. */
 export interface ManifestPageErrors {
   readonly path: BytePath;
   readonly blocks: readonly number[];
@@ -77,6 +80,7 @@ export type ManifestEntry =
   | { readonly kind: "link"; readonly path: BytePath; readonly target: BytePath }
   | ManifestFile;
 
+/** A regular file. */
 export interface ManifestFile {
   readonly kind: "file";
   readonly path: BytePath;

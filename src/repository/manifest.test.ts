@@ -53,6 +53,21 @@ test("golden bytes of a manifest", async () => {
     found.push(`${frames.toString("latin1", at, at + 4)} ${plain}`);
   }
   expect(found.map((frame) => frame.slice(0, 4))).toEqual(["HEAD", "PKTB", "FILE", "DONE"]);
+  expect(found[0]).toBe(
+    'HEAD {"label":"20261121-024000F","type":"full","prior":null,"startLsn":"0/2000028","stopLsn":"10/2000100",' +
+      '"startTime":"2026-11-21T02:40:00.123456789Z","stopTime":"2026-11-21T02:40:05.123456789Z","timeline":1,' +
+      '"systemIdentifier":"7427163219804653187","majorVersion":18,"catalogVersion":202506291,"controlVersion":1800,' +
+      '"segmentSizeBytes":1048576,"blockSizeBytes":8192,"relationSegmentBlocks":131072,"dataChecksums":true,' +
+      '"firstSegment":"000000010000000000000020","lastSegment":"000000010000000000000021",' +
+      '"backupLabelFile":"START WAL LOCATION: 0/2000028 (file 000000010000000000000002)\\n",' +
+      '"tablespaceMapFile":"16400 /srv/täble space\\n","settings":{"max_connections":"100","TimeZone":"Europe/Paris"},' +
+      '"tablespaces":[{"oid":16400,"name":"fast","location":"/srv/täble space"}],' +
+      '"databases":[{"oid":5,"name":"postgres","isTemplate":false,"allowConnections":true,"tablespace":1663}],' +
+      '"packTable":{"count":2,"sha256":"625761d37a264d93291f5620b59ae44c48e55c24687131a73cc67e1635e3d1c0"},' +
+      '"sizeBytes":8197,"fileCount":2,"repositorySizeBytes":1000,"pageErrors":[{"path":"base/5/16384","blocks":[3,17]}],' +
+      '"annotations":{"reason":"before the upgrade"},"host":"db1","dataDirectory":"/var/lib/postgresql/18/main",' +
+      '"binDirectory":null,"hindsightVersion":"0.1.0","fromStandby":false}\n',
+  );
   expect(found[1]).toBe(
     "PKTB " +
       `{"label":"20261121-024000F","number":0,"sizeBytes":1000,"sha256":"${HASH}","blobCount":10}\n` +

@@ -33,6 +33,7 @@ export interface BlobRef {
   readonly blob: number;
 }
 
+/** What a writer needs to know. */
 export interface PackWriterOptions {
   readonly stanza: StanzaName;
   readonly label: BackupLabel;

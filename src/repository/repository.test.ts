@@ -1,3 +1,4 @@
+import fc from "fast-check";
 import { expect, test } from "vitest";
 import { createMemoryStore } from "../storage/memory.ts";
 import type { ObjectStore } from "../storage/object-store.ts";
@@ -66,6 +67,22 @@ test("nothing there is not the same as an empty repository", async () => {
 test("every damage of repository.json is found", async () => {
   const { store, context } = await createFixture();
   expect(await undetectedDamage(store, KEY, () => openRepository(store, context))).toEqual([]);
+});
+
+test("no bytes in its place open as a repository", async () => {
+  const { store, context } = await createFixture();
+  const head = (await storedBytes(store, KEY)).subarray(0, 80);
+  const anyBytes = fc.uint8Array({ maxLength: 3000 });
+  await fc.assert(
+    fc.asyncProperty(anyBytes, fc.boolean(), async (bytes, beginsWell) => {
+      replaceStored(store, KEY, beginsWell ? Buffer.concat([head, bytes]) : bytes);
+      const error: unknown = await openRepository(store, context).catch(
+        (reason: unknown) => reason,
+      );
+      expect(error).toMatchObject({ code: "OBJECT_CORRUPT" });
+    }),
+    { numRuns: 500 },
+  );
 });
 
 test("a record that was copied from another repository's header is refused", async () => {
