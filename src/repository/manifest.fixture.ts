@@ -30,7 +30,7 @@ export const HEADER: ManifestHeader = {
   type: "full",
   prior: undefined,
   startLsn: lsn(0x2000028n),
-  stopLsn: lsn(0x10_2000100n),
+  stopLsn: lsn(0x1_0200_0100n),
   startTime: INSTANT,
   stopTime: INSTANT.add({ seconds: 5 }),
   timeline: timeline(1),

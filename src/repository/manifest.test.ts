@@ -54,7 +54,7 @@ test("golden bytes of a manifest", async () => {
   }
   expect(found.map((frame) => frame.slice(0, 4))).toEqual(["HEAD", "PKTB", "FILE", "DONE"]);
   expect(found[0]).toBe(
-    'HEAD {"label":"20261121-024000F","type":"full","prior":null,"startLsn":"0/2000028","stopLsn":"10/2000100",' +
+    'HEAD {"label":"20261121-024000F","type":"full","prior":null,"startLsn":"0/2000028","stopLsn":"1/2000100",' +
       '"startTime":"2026-11-21T02:40:00.123456789Z","stopTime":"2026-11-21T02:40:05.123456789Z","timeline":1,' +
       '"systemIdentifier":"7427163219804653187","majorVersion":18,"catalogVersion":202506291,"controlVersion":1800,' +
       '"segmentSizeBytes":1048576,"blockSizeBytes":8192,"relationSegmentBlocks":131072,"dataChecksums":true,' +
