@@ -1,7 +1,10 @@
 // From settings to the running cluster of the stanza.
+import { readlink } from "node:fs/promises";
 import { userInfo } from "node:os";
+import { dirname } from "node:path";
 import type { Settings } from "../config/settings.ts";
 import type { ConnectionSettings } from "../postgres/connection.ts";
+import { runningServer } from "../postgres/server.ts";
 import { socketFromPidFile } from "../postgres/socket-location.ts";
 
 /**
@@ -25,6 +28,20 @@ export async function connectionSettings(settings: Settings): Promise<Connection
     database: settings.get("pg-database"),
     password: settings.get("pg-password"),
   };
+}
+
+/**
+ * The directory of the programs that the cluster runs on, to be recorded with its backups: as configured, else where
+ * the running server was started from.
+ */
+export async function programDirectory(settings: Settings): Promise<string | undefined> {
+  const configured = settings.get("pg-bin-path");
+  if (configured !== undefined) return configured;
+  const server = await runningServer(settings.require("pg-path"));
+  if (!server) return undefined;
+  // Linux only, and only for our own processes; elsewhere the usual places are searched when the time comes.
+  const program = await readlink(`/proc/${server.pid}/exe`).catch(() => undefined);
+  return program === undefined ? undefined : dirname(program);
 }
 
 /** root has no role of its own in any cluster. */

@@ -7,9 +7,11 @@ export interface Finding {
   /** As Barman names it where Barman has it: `archive_mode`, `continuous archiving`. */
   readonly name: string;
   readonly passed: boolean;
+  /** Whether it passed, but deserves attention. */
+  readonly isWarning?: boolean;
   /** What was seen. */
   readonly detail: string;
-  /** What to do, as a sentence; only when it failed. */
+  /** What to do, as a sentence; only when it failed or warns. */
   readonly fix?: string | undefined;
   /** How the command ends because of it; only when it failed. */
   readonly exitCode?: number;
@@ -18,6 +20,11 @@ export interface Finding {
 /** A check that passed. */
 export function passed(name: string, detail = ""): Finding {
   return { name, passed: true, detail };
+}
+
+/** A check that does not stop protection from working, and still asks to be looked at. */
+export function warned(name: string, detail: string, fix: string): Finding {
+  return { name, passed: true, isWarning: true, detail, fix };
 }
 
 /** A check that did not pass: the status is 33 unless what failed has one of its own. */

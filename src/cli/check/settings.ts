@@ -1,6 +1,6 @@
 // The server's settings that archiving and recovery need, each with the exact statement that puts it right. A setting
 // that takes a restart is told apart from one that takes a reload: archive_mode needs a restart, archive_command does not.
-import { failed, type Finding, passed } from "./finding.ts";
+import { failed, type Finding, passed, warned } from "./finding.ts";
 
 /** One row of pg_settings. */
 export interface SettingRow {
@@ -98,9 +98,11 @@ function checkArchiveCommand(
 /** Settings that are on in every server whose data matters. */
 function checkSafety(settings: CheckedSettings, name: "fsync" | "full_page_writes"): Finding {
   if (settings[name]?.value !== "off") return passed(name, "on");
-  return failed(name, "it is off: a crash can damage the cluster, and backups with it", {
-    fix: `Run: alter system set ${name} = 'on'; ${RELOAD}`,
-  });
+  return warned(
+    name,
+    "it is off: a crash can damage the cluster, and the next backup with it",
+    `Run: alter system set ${name} = 'on'; ${RELOAD}`,
+  );
 }
 
 function pendingRestart(name: string): Finding {

@@ -5,7 +5,7 @@ import { formatLsn } from "../../model/lsn.ts";
 import { showPath } from "../../model/byte-path.ts";
 import { HINDSIGHT_VERSION } from "../../model/version.ts";
 import { backupJson } from "../catalogue.ts";
-import { connectionSettings } from "../cluster.ts";
+import { connectionSettings, programDirectory } from "../cluster.ts";
 import type { Invocation } from "../invocation.ts";
 import { createProgressLine, formatBar } from "../render/progress.ts";
 import { formatDuration, formatSize } from "../render/units.ts";
@@ -26,13 +26,14 @@ export async function run(invocation: Invocation): Promise<number> {
   const archive = await openArchive(settings, firstRepository(settings), context);
   if (settings.get("dry-run")) return printPlan(invocation, dataDirectory);
   log.info(`backup command begin ${HINDSIGHT_VERSION}`);
+  const binDirectory = await programDirectory(settings);
   const result = await withProgress((onProgress) =>
     runFullBackup(
       {
         ...archive,
         connection,
         dataDirectory,
-        binDirectory: settings.get("pg-bin-path"),
+        binDirectory,
         startFast: settings.get("start-fast"),
         processMax: settings.get("process-max"),
         compression: compressionChoice(settings),

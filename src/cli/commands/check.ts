@@ -125,9 +125,16 @@ async function checkArchiving(
   }
 }
 
-function findingLines({ name, passed: isPassed, detail, fix }: Finding): readonly string[] {
+function findingLines({
+  name,
+  passed: isPassed,
+  isWarning,
+  detail,
+  fix,
+}: Finding): readonly string[] {
   const tail = detail === "" ? "" : ` (${detail})`;
-  const lines = [`  ${name}: ${isPassed ? "OK" : "FAILED"}${tail}`];
+  const verdict = isPassed ? (isWarning ? "WARNING" : "OK") : "FAILED";
+  const lines = [`  ${name}: ${verdict}${tail}`];
   return fix === undefined ? lines : [...lines, `    fix: ${fix}`];
 }
 

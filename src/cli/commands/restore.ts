@@ -39,7 +39,7 @@ export async function run({ settings, context, output }: Invocation): Promise<nu
   let attempt: AttemptResult | undefined;
   if (start) attempt = await driveRecovery(planned, start, context);
   const totalSeconds = (clock.monotonicMs() - beginMs) / 1000;
-  const ending = { plan, result, attempt, totalSeconds };
+  const ending = { plan, result, attempt, totalSeconds, pgCtl: start?.binaries.pgCtl };
   output.result(restoreText(ending), restoreJson(ending));
   return EXIT.done;
 }

@@ -13,6 +13,8 @@ export interface RestoreEnding {
   readonly result: RestoreResult;
   /** With --start. */
   readonly attempt: AttemptResult | undefined;
+  /** The pg_ctl that fits the server of the attempt. */
+  readonly pgCtl: string | undefined;
   /** From the command's beginning. */
   readonly totalSeconds: number;
 }
@@ -47,7 +49,7 @@ export function restoreText(ending: RestoreEnding): string {
     restored,
     ...recoveryLines(ending, attempt),
     ...plan.notes,
-    ...serverLines(attempt, result.dataDirectory),
+    ...serverLines(ending, attempt),
   ].join("\n");
 }
 
@@ -87,13 +89,16 @@ const STATE_TEXTS: Readonly<Record<AttemptResult["state"], string>> = {
   shutdown: "the target is reached, and the server shut down there",
 };
 
-function serverLines(attempt: AttemptResult, dataDirectory: string): readonly string[] {
+function serverLines(
+  { result, pgCtl = "pg_ctl" }: RestoreEnding,
+  attempt: AttemptResult,
+): readonly string[] {
   const log = `server log: ${attempt.logFile}`;
   if (attempt.state === "shutdown") return [log];
   return [
     `connect: psql -h ${attempt.socketDirectory} -p ${attempt.port}`,
     ...(attempt.state === "paused" ? ["promote: select pg_wal_replay_resume();"] : []),
-    `stop: pg_ctl -D ${dataDirectory} -m fast stop`,
+    `stop: ${pgCtl} -D ${result.dataDirectory} -m fast stop`,
     log,
   ];
 }
