@@ -42,10 +42,10 @@ test.each(SPECS)("the examples of $name are lines that are understood", (spec) =
   }
 });
 
-test.each(Object.keys(PLANNED_COMMANDS))("%s is explained but cannot be run", (name) => {
-  const known = COMMAND_NAMES.find((candidate) => candidate === name);
-  expect(known).toBeDefined();
-  if (known) expect(commandHelp(known)).toContain("not in this release");
+const PLANNED = COMMAND_NAMES.filter((name) => PLANNED_COMMANDS[name] !== undefined);
+
+test.each(PLANNED)("%s is explained but cannot be run", (name) => {
+  expect(commandHelp(name)).toContain("not in this release");
   expect(() => findCommand(name)).toThrow(
     expect.objectContaining({ code: "COMMAND_UNKNOWN", exitCode: 2 }),
   );

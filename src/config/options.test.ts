@@ -16,11 +16,10 @@ test.each(optionNames())("the row of %s is well formed", (name) => {
   expect(row.summary).not.toMatch(/\.$/);
   expect(row.type === "enum").toBe(row.values !== undefined);
   for (const command of row.commands ?? []) expect(COMMAND_NAMES).toContain(command);
-  const group = OPTION_GROUPS.find((candidate) => name.startsWith(`${candidate}-`));
-  if (name !== "repo" && name !== "pg-version-force") expect(row.group).toBe(group);
-  for (const text of [row.default, row.example, row.present]) {
-    if (text !== undefined) expect(() => parseOptionValue(row, [text], name)).not.toThrow();
-  }
+  const prefix = OPTION_GROUPS.find((candidate) => name.startsWith(`${candidate}-`));
+  expect(row.group).toBe(name === "pg-version-force" ? undefined : prefix);
+  const texts = [row.default, row.example, row.present].filter((text) => text !== undefined);
+  expect(() => texts.map((text) => parseOptionValue(row, [text], name))).not.toThrow();
 });
 
 test("a written name finds its row and number", () => {

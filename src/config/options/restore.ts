@@ -169,4 +169,12 @@ export const RESTORE_OPTIONS = {
     summary: "port of the server that --start starts; else a free one",
     example: "5444",
   },
+  keep: {
+    type: "boolean",
+    default: "n",
+    commands: ["demo"],
+    commandLineOnly: true,
+    summary:
+      "leave the demonstration's servers running, and say how to connect and how to clean up",
+  },
 } as const;
