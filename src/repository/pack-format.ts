@@ -224,6 +224,7 @@ export function decodeFooter(
     footer.hashesOffsetBytes <= footer.directoryOffsetBytes &&
     footer.directoryOffsetBytes + footer.directorySizeBytes === offsetBytes &&
     footer.blobCount === object.blobCount &&
+    footer.blobCount > 0 &&
     footer.blobCount <= PACK_BLOB_COUNT_MAX;
   if (!isPossible) throw corrupt(object.key, "its footer is impossible", { offsetBytes });
   return footer;

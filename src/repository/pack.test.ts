@@ -153,16 +153,15 @@ test("a full pack makes room for the next, and every blob is found", async () =>
   const fixture = await createFixture();
   await using writer = openWriter(fixture, NONE, 5);
   const marks: { pack: number; blob: number; fill: number }[] = [];
-  for (let fill = 0; fill < 130; fill += 1) {
+  for (let fill = 0; fill < 66; fill += 1) {
     marks.push({ ...(await writer.append(Buffer.alloc(MIB, fill))), fill });
   }
   const entries = await writer.finish();
   expect(entries.map(({ number, blobCount }) => [number, blobCount])).toEqual([
     [5, 64],
-    [6, 64],
-    [7, 2],
+    [6, 2],
   ]);
-  for (const { pack, blob, fill } of [marks[0], marks[63], marks[64], marks[129]].filter(
+  for (const { pack, blob, fill } of [marks[0], marks[63], marks[64], marks[65]].filter(
     (mark) => mark !== undefined,
   )) {
     const entry = entries.find(({ number }) => number === pack);
@@ -289,6 +288,22 @@ test("damage of a larger pack is found", async () => {
   expect(
     await undetectedDamage(fixture.store, KEY, read, { flippedBytesCount: 60, cutsCount: 16 }),
   ).toEqual([]);
+});
+
+test("a blob that is whole but not what was promised is refused", async () => {
+  const fixture = await createFixture();
+  const encoded = encodeBlob(Buffer.alloc(9000, 1), { compression: ZSTD, pageSizeBytes: 8192 });
+  await using writer = openWriter(fixture);
+  await writer.appendEncoded({ ...encoded, sha256: Buffer.alloc(32) });
+  await writer.appendEncoded({ ...encoded, plainSizeBytes: 9001 });
+  await writer.appendEncoded({ ...encoded, pageHashes: encoded.pageHashes.subarray(8) });
+  const [entry] = await writer.finish();
+  if (!entry) throw new Error("no pack was written");
+  const reader = await PackReader.open(fixture.repository, STANZA, entry, fixture.context);
+  const corrupt = { code: "OBJECT_CORRUPT", context: { key: KEY } };
+  await expect(reader.readBlob(0, fixture.context)).rejects.toMatchObject(corrupt);
+  await expect(reader.readBlob(1, fixture.context)).rejects.toMatchObject(corrupt);
+  await expect(reader.pageHashes(2)).rejects.toMatchObject(corrupt);
 });
 
 test("a missing pack says which", async () => {

@@ -99,12 +99,12 @@ test("a large segment goes through in frames and comes back in ranges", async ()
   const { archive, store, context } = await createFixture();
   const large: WalArchive = {
     ...archive,
-    record: { ...archive.record, segmentSizeBytes: 64 * MIB },
+    record: { ...archive.record, segmentSizeBytes: 32 * MIB },
   };
-  const plain = randomBytes(64 * MIB);
+  const plain = randomBytes(32 * MIB);
   await putWalFile(large, NAME, plain, NONE, context);
   const stored = await storedBytes(store, KEY);
-  expect(stored.length).toBe(80 + KEY.length + 56 + 4 + 4 * 16 + plain.length);
+  expect(stored.length).toBe(80 + KEY.length + 56 + 4 + 2 * 16 + plain.length);
   expect((await getWalFile(large, NAME, context))?.equals(plain)).toBe(true);
 });
 
@@ -182,6 +182,23 @@ test("a segment under another's name, stanza, or cluster is refused", async () =
   const foreign = { ...archive, record: { ...archive.record, segmentSizeBytes: 16 * MIB } };
   await expect(getWalFile(foreign, next, context)).rejects.toMatchObject({
     code: "OBJECT_CORRUPT",
+  });
+});
+
+test("content that is whole but not what the header promises is refused", async () => {
+  const fixture = await createFixture();
+  const { archive, context, store } = fixture;
+  await put(fixture, NAME, segment(1));
+  const bytes = await storedBytes(store, KEY);
+  const sha256At = 80 + KEY.length;
+  replaceStored(
+    store,
+    KEY,
+    patchHeader(bytes, (header) => header.fill(0, sha256At, sha256At + 32)),
+  );
+  await expect(getWalFile(archive, NAME, context)).rejects.toMatchObject({
+    code: "OBJECT_CORRUPT",
+    message: expect.stringContaining("SHA-256") as string,
   });
 });
 
