@@ -68,7 +68,9 @@ export function rewriteAutoConf(
   const kept = text
     .replace(/\n$/, "")
     .split("\n")
-    .filter((line) => !line.startsWith(COMMENT_PREFIX) && !gone.has(settingNameOf(line) ?? ""));
+    .filter((line) => !gone.has(settingNameOf(line) ?? ""))
+    // Our comment goes with the settings that it stands above.
+    .filter((line) => removed.size === 0 || !line.startsWith(COMMENT_PREFIX));
   const lines = added.map((setting) => formatSetting(setting));
   const block = lines.length === 0 ? [] : [COMMENT_PREFIX + comment.replace(/\s+/g, " "), ...lines];
   return Buffer.concat([

@@ -97,11 +97,11 @@ async function restoreInto(places: Places, work: Work, context: Context): Promis
   const { plan, options } = work;
   const { backup, stanza, destination } = plan;
   const timeZone = backup.settings["TimeZone"] ?? "UTC";
-  context.log.info("restore backup set", {
-    backup: backup.label,
-    recovery: describeTarget(plan.target, timeZone),
-    destination: destination.path,
-  });
+  // Scripts look for these lines as pgBackRest prints them.
+  context.log.info(
+    `restore backup set ${backup.label}, recovery to ${describeTarget(plan.target, timeZone)}`,
+    { destination: destination.path },
+  );
   await places.clear(plan, context.signal);
   const { header, entries } = await readManifest(options.repository, stanza, backup.label, context);
   const shelf = new PackShelf(options.repository, { stanza, packs: header.packs }, context);

@@ -144,7 +144,7 @@ export async function planRestore(given: RestoreRequest, context: Context): Prom
     destination,
     tablespaces,
     survey,
-    recovery: planSettings(request, route),
+    recovery: planSettings(request, route, survey),
     archiveMode: request.archiveMode,
     processMax: request.processMax,
     notes: [...(route.answer?.notes ?? []), ...notesOn(destination, tablespaces)],
@@ -248,13 +248,14 @@ function spaceNeeds({
   ];
 }
 
-function planSettings(request: RestoreRequest, { history, wal }: Route): RecoverySettings {
+function planSettings(request: RestoreRequest, { history, wal, answer }: Route): RecoverySettings {
   const flags = restoreCommandFlags({
     type: request.type,
     targetAction: request.targetAction,
     interlock: request.interlock,
     timeline: history.timeline,
     lastSegment: wal?.last,
+    isTargetInLast: answer !== undefined || request.target.kind === "immediate",
   });
   return recoverySettings({
     type: request.type,
@@ -264,6 +265,7 @@ function planSettings(request: RestoreRequest, { history, wal }: Route): Recover
     followLatest: (request.timeline ?? "latest") === "latest",
     restoreCommand: request.restoreCommand(flags),
     archiveMode: request.archiveMode,
+    hasInPlaceTablespaces,
     recoveryOptions: request.recoveryOptions,
   });
 }
@@ -306,6 +308,11 @@ function warningsOn(
   if (request.recoveryOptions.has("restore_command")) {
     warnings.push(
       "The restore_command given as an option does not tell an outage from the end of the archive.",
+    );
+  }
+  if (survey.hasInPlaceTablespaces) {
+    warnings.push(
+      "The backup has tablespaces inside of its data directory: allow_in_place_tablespaces is switched on for their recovery.",
     );
   }
   for (const link of survey.links) {

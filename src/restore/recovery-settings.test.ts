@@ -21,6 +21,7 @@ function request(parts: Partial<RecoverySettingsRequest> = {}): RecoverySettings
     followLatest: false,
     restoreCommand: 'hindsight archive-get %f "%p"',
     archiveMode: "preserve",
+    hasInPlaceTablespaces: false,
     recoveryOptions: new Map(),
     ...parts,
   };
@@ -130,6 +131,13 @@ test("none removes recovery settings and writes none, preserve touches nothing b
   );
   expect(preserve.settings).toEqual([{ name: "archive_mode", value: "off" }]);
   expect(preserve.removed.size).toBe(0);
+});
+
+test("tablespaces in place are allowed, whatever the type", () => {
+  const inPlace = { hasInPlaceTablespaces: true, target: { kind: "default" } } as const;
+  for (const type of ["default", "standby", "none", "preserve"] as const) {
+    expect(lines({ ...inPlace, type }), type).toContain("allow_in_place_tablespaces = 'on'");
+  }
 });
 
 test("inherited recovery settings of every age are removed from the file", () => {

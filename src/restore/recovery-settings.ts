@@ -33,6 +33,8 @@ export interface RecoverySettingsRequest {
   /** The whole command, with `%f` and `%p`. */
   readonly restoreCommand: string;
   readonly archiveMode: "preserve" | "off";
+  /** Whether a tablespace is a directory in pg_tblspc, which PostgreSQL takes for damage unless told otherwise. */
+  readonly hasInPlaceTablespaces: boolean;
   /** Settings that the user adds or replaces, names in lower case. */
   readonly recoveryOptions: ReadonlyMap<string, string>;
 }
@@ -74,15 +76,15 @@ const RESTORE_POINT_NAME_MAX_BYTES = 63;
 /** Decides signal file and settings. @throws {HindsightError} `TARGET_INVALID`, `CONFIG_OPTION_INVALID` */
 export function recoverySettings(request: RecoverySettingsRequest): RecoverySettings {
   if (request.type === "preserve") {
-    return { signal: undefined, settings: cloneSettings(request), removed: new Set() };
+    return { signal: undefined, settings: placeSettings(request), removed: new Set() };
   }
   if (request.type === "none") {
-    return { signal: undefined, settings: cloneSettings(request), removed: RECOVERY_SETTINGS };
+    return { signal: undefined, settings: placeSettings(request), removed: RECOVERY_SETTINGS };
   }
   const base = request.type === "standby" ? standbySettings(request) : targetedSettings(request);
   return {
     signal: request.type === "standby" ? "standby.signal" : "recovery.signal",
-    settings: [...withOptions(base, request), ...cloneSettings(request)],
+    settings: [...withOptions(base, request), ...placeSettings(request)],
     removed: RECOVERY_SETTINGS,
   };
 }
@@ -164,8 +166,14 @@ function refuseTargetOption(name: string): void {
   }
 }
 
-function cloneSettings({ archiveMode }: RecoverySettingsRequest): readonly Setting[] {
-  return archiveMode === "off" ? [{ name: "archive_mode", value: "off" }] : [];
+/** What is due to the copy and its place, not to its recovery. */
+function placeSettings(request: RecoverySettingsRequest): readonly Setting[] {
+  const inPlace = { name: "allow_in_place_tablespaces", value: "on" };
+  const archiving = { name: "archive_mode", value: "off" };
+  return [
+    ...(request.hasInPlaceTablespaces ? [inPlace] : []),
+    ...(request.archiveMode === "off" ? [archiving] : []),
+  ];
 }
 
 function restorePointName(name: string): string {

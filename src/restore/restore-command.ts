@@ -15,8 +15,10 @@ export type Interlock = "none" | "pause" | "strict";
 /**
  * - `--standby-form`: a standby asks again, so an outage must not end it.
  * - `--last`: no segment up to this one may be absent.
- * - `--pin-timeline`, `--pin-mode`: history files above it are refused, without which PostgreSQL cannot promote. Not for
- *   an attempt that is told to promote.
+ * - `--nothing-after-last`: the target lies in that segment, so later ones do not matter, damaged or not.
+ * - `--pin-timeline`: the path that is followed. History files above it are refused, without which PostgreSQL cannot
+ *   promote, until what `--pin-mode` says lifts the pin; with mode `path`, for a recovery that is told to promote, they
+ *   are not.
  */
 export function restoreCommandFlags({
   type,
@@ -24,16 +26,24 @@ export function restoreCommandFlags({
   interlock,
   timeline,
   lastSegment,
+  isTargetInLast,
 }: {
   readonly type: RestoreType;
   readonly targetAction: TargetAction;
   readonly interlock: Interlock;
   readonly timeline: Timeline;
   readonly lastSegment: string | undefined;
+  /** Whether there is an explicit target and it is known to lie in the last segment. */
+  readonly isTargetInLast: boolean;
 }): readonly string[] {
   if (type === "standby") return ["--standby-form"];
   const last = lastSegment === undefined ? [] : [`--last=${lastSegment}`];
-  if (targetAction === "promote" || interlock === "none") return last;
-  const pin = [`--pin-timeline=${timeline.toString(10)}`];
-  return [...last, ...pin, ...(interlock === "pause" ? ["--pin-mode=pause"] : [])];
+  const bound = lastSegment !== undefined && isTargetInLast ? ["--nothing-after-last"] : [];
+  const mode = targetAction === "promote" || interlock === "none" ? "path" : interlock;
+  return [
+    ...last,
+    ...bound,
+    `--pin-timeline=${timeline.toString(10)}`,
+    ...(mode === "strict" ? [] : [`--pin-mode=${mode}`]),
+  ];
 }

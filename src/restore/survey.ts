@@ -20,6 +20,8 @@ export interface ManifestSurvey {
   readonly tablespaces: ReadonlyMap<number, PlaceUsage & { readonly location: string }>;
   /** Permission bits of the top directory. */
   readonly mode: number;
+  /** Whether a tablespace is a directory in pg_tblspc instead of a link (from PostgreSQL 15 on). */
+  readonly hasInPlaceTablespaces: boolean;
   /** Links other than tablespaces: they are restored as directories. */
   readonly links: readonly BytePath[];
 }
@@ -51,6 +53,7 @@ class Survey {
   readonly #links: BytePath[] = [];
   #mode = 0o700;
   #hasControlFile = false;
+  #hasInPlaceTablespaces = false;
 
   constructor(header: ManifestHeader) {
     this.#majorVersion = header.majorVersion;
@@ -77,6 +80,7 @@ class Survey {
       dataDirectory: this.#dataDirectory,
       tablespaces: this.#tablespaces,
       mode: this.#mode,
+      hasInPlaceTablespaces: this.#hasInPlaceTablespaces,
       links: this.#links,
     };
   }
@@ -84,6 +88,8 @@ class Survey {
   #addDirectory(entry: Extract<ManifestEntry, { kind: "directory" }>): void {
     this.#checkTablespacePath(entry.path);
     if (entry.path === "") this.#mode = entry.mode;
+    const oid = tablespaceOidOf(entry.path);
+    if (oid !== undefined && !this.#tablespaces.has(oid)) this.#hasInPlaceTablespaces = true;
   }
 
   #addLink({ path, target }: Extract<ManifestEntry, { kind: "link" }>): void {
