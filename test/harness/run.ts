@@ -5,6 +5,7 @@ import { once } from "node:events";
 import { readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { createRunDirectory } from "../../src/cli/demo/embedded-place.ts";
+import { EMBEDDED_MAJORS } from "../../src/cli/demo/embedded-postgres.ts";
 import { type RuntimeLayout, stageRuntime } from "../../src/cli/demo/runtime.ts";
 import { endProcessesIn } from "./processes.ts";
 
@@ -21,13 +22,16 @@ const RUNTIME_NAME = "rt";
 /**
  * Begins a run.
  *
+ * @param majors the PostgreSQL that it needs.
  * @returns the run, and a function that ends it: everything is stopped and removed, and it throws, naming them, if tests
  *   had left processes or directories behind.
  */
-export async function beginRun(): Promise<{ run: TestRun; end: () => Promise<void> }> {
+export async function beginRun(
+  majors: readonly number[] = EMBEDDED_MAJORS,
+): Promise<{ run: TestRun; end: () => Promise<void> }> {
   const directory = await createRunDirectory("hs-");
   const dismissJanitor = startJanitor(directory);
-  const staged = await stageRuntime({ directory: join(directory, RUNTIME_NAME) });
+  const staged = await stageRuntime({ directory: join(directory, RUNTIME_NAME), majors });
   const { stagedDirectory, user, command, node, programs } = staged;
   const end = async (): Promise<void> => {
     const processes = await endProcessesIn(directory);

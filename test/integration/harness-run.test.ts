@@ -12,7 +12,7 @@ import { waitUntil } from "../harness/wait.ts";
 const HARNESS = join(import.meta.dirname, "..", "harness");
 
 test("a run that ends says what was left, ends it and removes it", async () => {
-  const { run, end } = await beginRun();
+  const { run, end } = await beginRun([]);
   await mkdir(join(run.directory, "w-left"));
   const sleeper = spawn("sleep", ["600"], { cwd: run.directory, detached: true, stdio: "ignore" });
   await once(sleeper, "spawn");
@@ -22,7 +22,7 @@ test("a run that ends says what was left, ends it and removes it", async () => {
 });
 
 test("a run that left nothing ends without a word", async () => {
-  const { run, end } = await beginRun();
+  const { run, end } = await beginRun([]);
   expect(existsSync(run.directory)).toBe(true);
   await end();
   expect(existsSync(run.directory)).toBe(false);
@@ -33,7 +33,7 @@ test("a run that is killed is cleaned up by its janitor", async () => {
   const script = `
     import { spawn } from "node:child_process";
     import { beginRun } from ${JSON.stringify(join(HARNESS, "run.ts"))};
-    const { run } = await beginRun();
+    const { run } = await beginRun([]);
     const sleeper = spawn("sleep", ["600"], { cwd: run.directory, detached: true, stdio: "ignore" });
     sleeper.on("spawn", () => console.log(run.directory));
     setInterval(() => undefined, 1000);`;
