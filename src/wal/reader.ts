@@ -317,5 +317,6 @@ export async function readRecords(
 }
 
 function alignUp(sizeBytes: number): number {
-  return Math.ceil(sizeBytes / RECORD_ALIGNMENT_BYTES) * RECORD_ALIGNMENT_BYTES;
+  const beyond = sizeBytes + RECORD_ALIGNMENT_BYTES - 1;
+  return beyond - (beyond % RECORD_ALIGNMENT_BYTES);
 }
