@@ -73,8 +73,8 @@ describe("the route", () => {
   });
 
   test.each([
-    ["promote", "strict", ""],
-    ["pause", "none", ""],
+    ["promote", "strict", " --pin-timeline=1 --pin-mode=path"],
+    ["pause", "none", " --pin-timeline=1 --pin-mode=path"],
     ["pause", "strict", " --pin-timeline=1"],
     ["pause", "pause", " --pin-timeline=1 --pin-mode=pause"],
     ["shutdown", "strict", " --pin-timeline=1"],

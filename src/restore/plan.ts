@@ -248,7 +248,11 @@ function spaceNeeds({
   ];
 }
 
-function planSettings(request: RestoreRequest, { history, wal, answer }: Route): RecoverySettings {
+function planSettings(
+  request: RestoreRequest,
+  { history, wal }: Route,
+  { hasInPlaceTablespaces }: ManifestSurvey,
+): RecoverySettings {
   const flags = restoreCommandFlags({
     type: request.type,
     targetAction: request.targetAction,
