@@ -51,6 +51,7 @@ async function makeTestArchive(): Promise<TestArchive> {
 
 interface Ask {
   readonly last?: string;
+  readonly nothingAfterLast?: boolean;
   readonly pinned?: number;
   readonly allowPromotion?: boolean;
   readonly archives?: readonly TestArchive[];
@@ -64,6 +65,7 @@ function ask(name: string, options: Ask = {}): Promise<GetAnswer> {
       destination: options.destination ?? destination,
       archives: (options.archives ?? [first]).map(({ archive }) => archive),
       lastSegment: options.last,
+      nothingAfterLast: options.nothingAfterLast ?? false,
       pinnedTimeline: options.pinned === undefined ? undefined : timeline(options.pinned),
       allowPromotion: options.allowPromotion ?? false,
     },
@@ -84,6 +86,29 @@ async function refusal(answer: Promise<GetAnswer>): Promise<unknown> {
   expect(await readdir(directory)).toEqual([]);
   return error;
 }
+
+describe("a target in the last segment", () => {
+  const [inside, hole, later] = ["03", "04", "05"].map(
+    (digits) => `0000000100000000000000${digits}`,
+  );
+
+  test("what lies behind it is absent, stored or lost", async () => {
+    await store(first, inside ?? "");
+    await store(first, later ?? "");
+    const plan: Ask = { last: inside ?? "", nothingAfterLast: true };
+    expect(await ask(hole ?? "", plan)).toBe("absent");
+    expect(await ask(later ?? "", plan)).toBe("absent");
+    expect(await ask(inside ?? "", plan)).toBe("delivered");
+  });
+
+  test("without one, a hole behind the last segment stops the recovery", async () => {
+    await store(first, inside ?? "");
+    await store(first, later ?? "");
+    expect(await refusal(ask(hole ?? "", { last: inside ?? "" }))).toMatchObject({
+      code: "WAL_SEGMENT_MISSING",
+    });
+  });
+});
 
 describe("delivery", () => {
   test.each([

@@ -35,6 +35,11 @@ export interface GetRequest {
   readonly archives: readonly WalArchive[];
   /** The plan's last segment: nothing up to it can be absent. */
   readonly lastSegment: string | undefined;
+  /**
+   * Whether the plan has a target, which lies in that segment. PostgreSQL reads ahead of what it replays (15 and later),
+   * and must not be stopped by damage that it will never reach; it refuses by itself to end before an explicit target.
+   */
+  readonly nothingAfterLast: boolean;
   /** The timeline this recovery follows. */
   readonly pinnedTimeline: Timeline | undefined;
   /** Whether history files above the pinned timeline may be asked for, as PostgreSQL does when it promotes. */
@@ -90,16 +95,18 @@ async function getSegment(
 ): Promise<GetAnswer> {
   const { segmentSizeBytes } = clusterOf(request);
   const segment = parseSegmentName(request.name, segmentSizeBytes);
+  const last =
+    request.lastSegment === undefined
+      ? undefined
+      : parseSegmentName(request.lastSegment, segmentSizeBytes);
+  if (request.nothingAfterLast && last !== undefined && segment.number > last.number)
+    return "absent";
   const following = await followingOf(segment, request, context);
   if (following.kind === "ancestor") {
     const position = pathPosition(following.history, segment, segmentSizeBytes);
     if (position === "before" || position === "after") return "absent";
     if (position === "switch") await assertSwitchPlanned(request, context);
   }
-  const last =
-    request.lastSegment === undefined
-      ? undefined
-      : parseSegmentName(request.lastSegment, segmentSizeBytes);
   const missing = { segment, segmentSizeBytes, last, following };
   return deliverOr(file, { request, context }, () =>
     proveSegmentAbsent(missing, request.archives, context),

@@ -89,7 +89,7 @@ test("settings: what production had stays, what it recovered with goes, the plan
   );
   expect(text).not.toContain("'old'");
   expect(text).toContain(
-    `restore_command = 'archive-get --last=000000010000000000000003 %f "%p"'\n`,
+    `restore_command = 'archive-get --last=000000010000000000000003 --pin-timeline=1 --pin-mode=path %f "%p"'\n`,
   );
   expect(text).toMatch(/\narchive_mode = 'off'\n$/);
 });

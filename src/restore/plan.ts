@@ -250,7 +250,7 @@ function spaceNeeds({
 
 function planSettings(
   request: RestoreRequest,
-  { history, wal }: Route,
+  { history, wal, answer }: Route,
   { hasInPlaceTablespaces }: ManifestSurvey,
 ): RecoverySettings {
   const flags = restoreCommandFlags({

@@ -48,7 +48,10 @@ describe.each(OUTER_MAJORS)("PostgreSQL %i", (major) => {
       "--target-action=promote",
     ];
     const refused = await site.tryRestore("recovered", inPlace);
-    expect([refused.exitCode, refused.stderr]).toEqual([30, expect.stringContaining("--force")]);
+    expect([refused.exitCode, refused.stderr]).toEqual([
+      30,
+      expect.stringContaining("is not empty"),
+    ]);
     // … and discarded for the next attempt.
     await rm(first.dataDirectory, { recursive: true });
 

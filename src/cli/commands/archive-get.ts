@@ -39,6 +39,7 @@ export async function run({ settings, words, context }: Invocation): Promise<num
     destination,
     archives,
     lastSegment: settings.get("last"),
+    nothingAfterLast: settings.get("nothing-after-last"),
     pinnedTimeline: pin === undefined ? undefined : timeline(pin),
     allowPromotion: pin === undefined || isPromotionAllowed(settings),
   };
@@ -75,7 +76,8 @@ async function openArchives(
  */
 function isPromotionAllowed(settings: Settings): boolean {
   if (existsSync(`./${ALLOW_PROMOTION_FILE}`)) return true;
-  return settings.get("pin-mode") === "pause" && serverStatus() === "ready";
+  const mode = settings.get("pin-mode");
+  return mode === "path" || (mode === "pause" && serverStatus() === "ready");
 }
 
 function serverStatus(): string | undefined {

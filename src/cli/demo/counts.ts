@@ -29,3 +29,8 @@ export function sameCounts(left: RowCounts, right: RowCounts): boolean {
     left.criticalOrders === right.criticalOrders
   );
 }
+
+/** `60,104` */
+export function thousands(count: number): string {
+  return count.toLocaleString("en-US");
+}

@@ -7,6 +7,7 @@
 import { existsSync } from "node:fs";
 import { realpath, rm, symlink } from "node:fs/promises";
 import { join, relative } from "node:path";
+import { systemErrorCode } from "../../base/errors.ts";
 import { forEachLimited } from "../../base/limits.ts";
 import { failure } from "../../model/failure.ts";
 import { findPackage, packageRoot, runtimeClosure } from "./embedded-packages.ts";
@@ -67,7 +68,8 @@ export async function stageRuntime({
   const present = majors.filter(
     (major) => own[major] === undefined && embeddedMissing(major, root) === undefined,
   );
-  if (user === undefined) return openRuntime(await useInPlace(root, { own, present }));
+  const inPlace = user === undefined ? await useInPlace(root, { own, present }) : undefined;
+  if (inPlace !== undefined) return openRuntime(inPlace);
   await makeReadableDirectory(directory);
   try {
     return openRuntime({ user, ...(await stageAll(root, directory, { own, present })) });
@@ -112,21 +114,25 @@ function embeddedPrograms(major: number): never {
   throw failure("POSTGRES_BINARIES_MISSING", `PostgreSQL ${major} was not made ready for this run`);
 }
 
-async function useInPlace(root: string, { own, present }: Supply): Promise<RuntimeLayout> {
+/** undefined when PostgreSQL's packages lack their symbolic links and are not ours to add them to. */
+async function useInPlace(
+  root: string,
+  { own, present }: Supply,
+): Promise<RuntimeLayout | undefined> {
   const programs: Programs = { ...own };
-  for (const major of present) {
-    const native = embeddedNative(major, root);
-    await hydrateSymlinks(native);
-    programs[major] = join(native, "bin");
+  try {
+    for (const major of present) {
+      const native = embeddedNative(major, root);
+      await hydrateSymlinks(native);
+      programs[major] = join(native, "bin");
+    }
+  } catch (error) {
+    if (["EACCES", "EPERM", "EROFS"].includes(systemErrorCode(error) ?? "")) return undefined;
+    throw error;
   }
   const command = join(root, "bin", "hindsight");
-  return {
-    stagedDirectory: undefined,
-    user: undefined,
-    command,
-    node: nodeProgram(root),
-    programs,
-  };
+  const node = nodeProgram(root);
+  return { stagedDirectory: undefined, user: undefined, command, node, programs };
 }
 
 async function stageAll(

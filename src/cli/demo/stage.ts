@@ -90,6 +90,12 @@ export class DemoStage implements AsyncDisposable {
     await rm(this.recovered, { recursive: true, force: true });
   }
 
+  /** The line that stops both servers and removes the directory, for a stage that was kept. */
+  get cleanUpCommand(): string {
+    const pidFiles = [this.recovered, this.production].map((directory) => `"$(head -1 ${directory}/postmaster.pid)"`);
+    return `kill -INT ${pidFiles.join(" ")} && sleep 2 && rm -rf ${this.directory}`;
+  }
+
   /** Leaves servers and directory behind for the user. */
   keep(): void {
     this.#kept = true;

@@ -90,12 +90,20 @@ export const ARCHIVE_OPTIONS = {
   },
   "pin-mode": {
     type: "enum",
-    values: ["strict", "pause"],
+    values: ["strict", "pause", "path"],
     default: "strict",
     commands: ["archive-get"],
     commandLineOnly: true,
     summary:
-      "what lifts the pin: hindsight.allow-promotion, or with pause also a server that took queries",
+      "what lifts the pin: hindsight.allow-promotion; with pause also a server that took queries; with path nothing is refused, and the pin only names the path",
     example: "pause",
+  },
+  "nothing-after-last": {
+    type: "boolean",
+    default: "n",
+    commands: ["archive-get"],
+    commandLineOnly: true,
+    summary:
+      "the recovery has a target that lies in the segment of --last: later ones are absent for it",
   },
 } as const;

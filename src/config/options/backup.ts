@@ -30,7 +30,9 @@ export const BACKUP_OPTIONS = {
   "stop-auto": {
     type: "boolean",
     default: "n",
-    summary: "end a backup that an earlier, failed command left running",
+    present: "y",
+    summary: "end a backup that a failed command left running; PostgreSQL does that by itself",
+    effect: "none",
   },
   "backup-standby": {
     type: "enum",
@@ -43,6 +45,7 @@ export const BACKUP_OPTIONS = {
     type: "boolean",
     default: "y",
     summary: "check every page while it is copied",
+    effect: "none",
   },
   "page-header-check": {
     type: "boolean",
