@@ -77,7 +77,6 @@ const BACKUP_COMMANDS: readonly CommandSpec[] = [
       ...REPOSITORY,
       ...CLUSTER,
       "start-fast",
-      "checksum-page",
       "process-max",
       "compress-type",
       "compress-level",

@@ -123,8 +123,7 @@ test("whatever is written, the answer is a value or CONFIG_OPTION_INVALID", () =
   const types = ["boolean", "integer", "size", "time", "path", "map"] as const;
   fc.assert(
     fc.property(fc.constantFrom(...types), fc.string(), (type, text) => {
-      const outcome = valueOrCode(row({ type }), text);
-      return outcome === "CONFIG_OPTION_INVALID" || !Number.isNaN(outcome);
+      expect(valueOrCode(row({ type }), text)).not.toBeNaN();
     }),
   );
 });
