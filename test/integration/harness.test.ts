@@ -13,6 +13,7 @@ import {
   insertNormalOrders,
 } from "../harness/orders.ts";
 import { isRunning, processesIn } from "../harness/processes.ts";
+import { waitUntil } from "../harness/wait.ts";
 import { switchWal, transaction, waitForArchived } from "../harness/wal.ts";
 import { createWorkspace, type Workspace } from "../harness/workspace.ts";
 
@@ -114,7 +115,9 @@ describe("a workspace", () => {
       pid = await cluster.postmasterPid();
       // In a session of its own, as a server that a command started and left running.
       await workspace.runProgram("sh", ["-c", "setsid sleep 600 >/dev/null 2>&1 &"]);
-      expect((await processesIn(directory)).map((entry) => entry.program)).toContain("sleep");
+      await waitUntil("the sleeper to sleep", async () =>
+        (await processesIn(directory)).some((entry) => entry.program === "sleep"),
+      );
       throw new Error("the body failed");
     };
     await expect(body()).rejects.toThrow("the body failed");
