@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { explainRecoveryFailure } from "./recovery-failure.ts";
-import { readSample, sampleNames } from "./recovery-log-samples/read-sample.ts";
+import { readSample, sampleNames } from "./recovery-log-samples/read-sample.fixture.ts";
 
 /** What each captured failure must be explained as, on every major version. */
 const EXPECTED: Readonly<Record<string, readonly [code: string, exit: number, message: RegExp]>> = {

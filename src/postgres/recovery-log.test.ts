@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { parseLogLine } from "./log-line.ts";
 import { recognise, type RecoveryEvent } from "./recovery-log.ts";
-import { readSample } from "./recovery-log-samples/read-sample.ts";
+import { readSample } from "./recovery-log-samples/read-sample.fixture.ts";
 
 const MAJORS = [14, 15, 16, 17, 18] as const;
 

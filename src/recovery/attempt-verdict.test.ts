@@ -1,8 +1,8 @@
 import { describe, expect, test } from "vitest";
 import type { AttemptPlan } from "./attempt-request.ts";
 import { endProblem, judgeCourse } from "./attempt-verdict.ts";
-import { readSample } from "../postgres/recovery-log-samples/read-sample.ts";
-import { courseOf, sampleCourse, samplePlan } from "./recovery-samples.ts";
+import { readSample } from "../postgres/recovery-log-samples/read-sample.fixture.ts";
+import { courseOf, sampleCourse, samplePlan } from "./recovery.fixture.ts";
 
 /** To the end of the archive, which ends with the segment that the captured recovery fetched last. */
 function endPlan(file: string, changes: Partial<AttemptPlan> = {}): AttemptPlan {

@@ -34,9 +34,11 @@ export interface WatchEnd {
 /** How often the server is asked how far it is, and progress is told. */
 const POLL_INTERVAL_MS = 500;
 
+/** What the follower of the log and the poller share. */
 interface Watched {
   course: RecoveryCourse;
   movedAtMs: number;
+  readonly clock: ReplayClock;
 }
 
 /**
@@ -51,7 +53,11 @@ export async function watchRecovery(watch: WatchRequest, context: Context): Prom
   void server.exited.then(() => exited.abort());
   const stalled = new AbortController();
   const done = new AbortController();
-  const watched: Watched = { course: COURSE_BEGIN, movedAtMs: context.clock.monotonicMs() };
+  const watched: Watched = {
+    course: COURSE_BEGIN,
+    movedAtMs: context.clock.monotonicMs(),
+    clock: clockOf(request),
+  };
   const polling = pollReplay(watch, watched, {
     ...context,
     signal: AbortSignal.any([context.signal, done.signal]),
@@ -62,8 +68,10 @@ export async function watchRecovery(watch: WatchRequest, context: Context): Prom
     for await (const line of lines) {
       const entry = recognise(line);
       if (!entry) continue;
+      const phase = phaseOf(watched.course);
       watched.course = advanceCourse(watched.course, entry);
       watched.movedAtMs = context.clock.monotonicMs();
+      if (phaseOf(watched.course) !== phase) tellProgress(request, watched);
       const verdict = judgeCourse(watched.course, request.plan);
       if (verdict.kind !== "goOn") return { course: watched.course, verdict };
     }
@@ -80,27 +88,34 @@ async function pollReplay(
   watched: Watched,
   context: Context,
 ): Promise<void> {
-  const { backup, stopLsn, wal } = request.plan;
+  const { segmentSizeBytes } = request.plan.backup;
   const limitMs = request.noProgressLimitMs ?? NO_PROGRESS_LIMIT_MS;
-  const endLsn = stopLsn ?? (wal && endOfSegment(wal.last, backup.segmentSizeBytes));
-  const clock = new ReplayClock({ beginLsn: backup.startLsn, endLsn });
   await using observer = new ReplayObserver(connection, context);
   try {
     for (;;) {
       await context.clock.sleep(POLL_INTERVAL_MS, context.signal);
       const nowMs = context.clock.monotonicMs();
-      const position = await observer.position(watched.course, backup.segmentSizeBytes);
-      if (position && clock.observe(nowMs, position)) watched.movedAtMs = nowMs;
-      request.onProgress?.({
-        phase: phaseOf(watched.course),
-        replay: clock.read(),
-        segment: watched.course.lastSegment,
-      });
+      const position = await observer.position(watched.course, segmentSizeBytes);
+      if (position && watched.clock.observe(nowMs, position)) watched.movedAtMs = nowMs;
+      tellProgress(request, watched);
       if (nowMs - watched.movedAtMs > limitMs) throw noProgress(server, watched.course, limitMs);
     }
   } catch (error) {
     if (!context.signal.aborted) throw error;
   }
+}
+
+function clockOf({ plan: { backup, stopLsn, wal } }: AttemptRequest): ReplayClock {
+  const endLsn = stopLsn ?? (wal && endOfSegment(wal.last, backup.segmentSizeBytes));
+  return new ReplayClock({ beginLsn: backup.startLsn, endLsn });
+}
+
+function tellProgress(request: AttemptRequest, { course, clock }: Watched): void {
+  request.onProgress?.({
+    phase: phaseOf(course),
+    replay: clock.read(),
+    segment: course.lastSegment,
+  });
 }
 
 function phaseOf(course: RecoveryCourse): AttemptProgress["phase"] {

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { measureRpo, measureRto, type RecoveryInstants } from "./metrics.ts";
-import { sampleCourse } from "./recovery-samples.ts";
+import { sampleCourse } from "./recovery.fixture.ts";
 
 const at = (time: string): Temporal.Instant => Temporal.Instant.from(`2026-11-19T${time}Z`);
 

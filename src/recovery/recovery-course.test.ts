@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { advanceCourse, COURSE_BEGIN } from "./recovery-course.ts";
-import { sampleCourse } from "./recovery-samples.ts";
+import { sampleCourse } from "./recovery.fixture.ts";
 
 describe.each([14, 15, 16, 17, 18])("on %i", (major) => {
   test("a pause at the target keeps every time that the reports need", () => {

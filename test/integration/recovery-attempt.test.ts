@@ -106,6 +106,9 @@ external_pid_file = '/nonexistent/pid'
       expect(result.lastReplayed.lsn).toBeGreaterThan(parseLsn(ground.good.beginLsn));
       expect(result.lastReplayed.lsn).toBeLessThanOrEqual(parseLsn(ground.disaster.endLsn));
       expect(result.totalSeconds).toBeGreaterThan(0);
+      expect(progress.map(({ phase }) => phase)).toEqual(
+        expect.arrayContaining(["replaying", "stopping"]),
+      );
       // In a session of its own, so that it outlives us and no Ctrl-C of ours reaches it.
       const stat = await readFile(`/proc/${result.pid}/stat`, "utf8");
       expect(stat.split(") ")[1]?.split(" ")[3]).toBe(String(result.pid));

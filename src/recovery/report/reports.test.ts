@@ -3,7 +3,7 @@ import { renderHtml } from "./html.ts";
 import { incidentReport } from "./incident-report.ts";
 import { renderMarkdown } from "./markdown.ts";
 import { recoveryMetrics } from "./recovery-metrics.ts";
-import { nothingKnown, ordersDeleted } from "./report-samples.ts";
+import { nothingKnown, ordersDeleted } from "./report.fixture.ts";
 
 const metrics = renderMarkdown(recoveryMetrics(ordersDeleted));
 const incident = renderMarkdown(incidentReport(ordersDeleted));

@@ -2,7 +2,7 @@
 import { lsn } from "../model/lsn.ts";
 import { timeline } from "../model/timeline.ts";
 import { recognise } from "../postgres/recovery-log.ts";
-import { readSample } from "../postgres/recovery-log-samples/read-sample.ts";
+import { readSample } from "../postgres/recovery-log-samples/read-sample.fixture.ts";
 import type { AttemptPlan } from "./attempt-request.ts";
 import { advanceCourse, COURSE_BEGIN, type RecoveryCourse } from "./recovery-course.ts";
 
