@@ -144,11 +144,14 @@ export async function expectArchived(
   expect([name, result.delivered?.equals(bytes)]).toEqual([name, true]);
 }
 
-/** The first segment of a cluster that was only just made, which is another one with every call. */
+/** The first segment of a cluster that was only just made, which is another one with every call, and its name. */
 export async function foreignSegment(
   workspace: Workspace,
   options: ClusterOptions & { readonly name: string },
-): Promise<Buffer> {
-  const directory = await createDataDirectory(workspace, options);
-  return await readFile(join(directory, "pg_wal", "000000010000000000000001"));
+): Promise<{ readonly name: string; readonly bytes: Buffer }> {
+  const directory = join(await createDataDirectory(workspace, options), "pg_wal");
+  const names = (await readdir(directory)).filter((entry) => /^[0-9A-F]{24}$/.test(entry));
+  const [name] = names.toSorted();
+  if (name === undefined) throw new Error(`initdb left no segment in ${directory}`);
+  return { name, bytes: await readFile(join(directory, name)) };
 }
