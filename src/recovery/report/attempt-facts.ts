@@ -1,10 +1,9 @@
 // What an attempt measured, as facts for a report: instants from the server's log, the last thing replayed, and the lines
 // that say so.
-import { open } from "node:fs/promises";
-import { MIB } from "../../base/limits.ts";
 import { formatLsn } from "../../model/lsn.ts";
 import { recognise, type RecoveryEvent, type RecoveryStop } from "../../postgres/recovery-log.ts";
 import type { AttemptResult } from "../attempt-request.ts";
+import { readServerLog } from "../attempt-server.ts";
 import type { RecoveryInstants } from "../metrics.ts";
 import type { RecoveryFacts } from "./facts.ts";
 
@@ -90,12 +89,7 @@ export function decisiveLines(lines: readonly string[]): readonly string[] {
   });
 }
 
-const LOG_READ_MAX_BYTES: number = 8 * MIB;
-
-/** {@link decisiveLines} of a file, of its first 8 MiB. */
+/** {@link decisiveLines} of a file. */
 export async function readDecisiveLines(logFile: string): Promise<readonly string[]> {
-  await using handle = await open(logFile, "r");
-  const buffer = Buffer.alloc(Math.min((await handle.stat()).size, LOG_READ_MAX_BYTES));
-  const { bytesRead } = await handle.read(buffer, 0, buffer.length, 0);
-  return decisiveLines(buffer.toString("utf8", 0, bytesRead).split("\n"));
+  return decisiveLines(await readServerLog(logFile));
 }
