@@ -8,7 +8,7 @@ import { timeline } from "../model/timeline.ts";
 import { formatSegmentName } from "../model/wal-segment.ts";
 import type { ManifestHeader } from "../repository/manifest.ts";
 import { createRepository } from "../repository/repository.ts";
-import { createStanza } from "../repository/stanza.ts";
+import { type ClusterIdentity, createStanza } from "../repository/stanza.ts";
 import { putWalFile, type WalArchive } from "../repository/wal-archive.ts";
 import type { ObjectStore } from "../storage/object-store.ts";
 import { SEGMENT_SIZE, SYSTEM_IDENTIFIER, type WalBuilder } from "../wal/wal.fixture.ts";
@@ -20,10 +20,11 @@ export function nameOf(number: bigint, id = 1): string {
   return formatSegmentName({ timeline: timeline(id), number }, SEGMENT_SIZE);
 }
 
-/** An archive in an empty store that holds these files. */
+/** An archive in an empty store that holds these files; of the WalBuilder's cluster unless told otherwise. */
 export async function archiveIn(
   store: ObjectStore,
   files: Iterable<readonly [string, Buffer]>,
+  cluster: Partial<ClusterIdentity> = {},
 ): Promise<WalArchive> {
   const { repository } = await createRepository(store, CONTEXT);
   const stanza = stanzaName("main");
@@ -33,6 +34,7 @@ export async function archiveIn(
     catalogVersion: 202506291,
     controlVersion: 1800,
     segmentSizeBytes: SEGMENT_SIZE,
+    ...cluster,
   };
   const { record } = await createStanza(repository, stanza, facts, CONTEXT);
   const archive: WalArchive = { repository, stanza, record };
