@@ -106,9 +106,10 @@ function uses(file: SourceFile, path: string): boolean {
   return [...names].some(([, name]) => posix.join(directory, `${name}.ts`) === path);
 }
 
+/** By file: lint's own rule looks into each test, and takes one that asserts by a function of its own for idle. */
 const assertions: Rule = (file) => {
   if (!isTest(file.path)) return [];
-  const asserts = /\bexpect\(|\bexpectTypeOf\(|\bfc\.assert\(|\bassert\w*\(|[cC]onformance\(/;
+  const asserts = /\bexpect\w*\(|\bfc\.assert\(|\bassert\w*\(|[cC]onformance\(/;
   return asserts.test(file.text) ? [] : [whole(file, "is a test that asserts nothing")];
 };
 
