@@ -12,6 +12,7 @@ const LINE_LENGTH_MAX_BYTES: number = MIB;
 const READ_SIZE_BYTES: number = 64 * KIB;
 const LINE_FEED = 0x0a;
 
+/** When following ends. */
 export interface FollowOptions {
   /** When it is aborted, what the file holds by then is still read, and the lines end. */
   readonly until?: AbortSignal | undefined;

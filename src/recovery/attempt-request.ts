@@ -36,6 +36,7 @@ export interface AttemptStart {
   readonly options: Readonly<Record<string, string>>;
 }
 
+/** Everything an attempt is run with. */
 export interface AttemptRequest {
   /** The plan of the restore that was performed. */
   readonly plan: AttemptPlan;
@@ -68,6 +69,7 @@ export interface LastReplayed {
   readonly time: Temporal.Instant | undefined;
 }
 
+/** A recovery that ended as it should; one that did not is an error. */
 export interface AttemptResult {
   readonly state: "paused" | "promoted" | "shutdown";
   readonly pid: number;

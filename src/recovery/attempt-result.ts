@@ -87,6 +87,7 @@ export interface RecoveryJson {
   readonly raised: Readonly<Record<string, number>>;
 }
 
+/** What recovery stopped before: a transaction's end with its time, or the record at an LSN. */
 export interface StoppedBeforeJson {
   readonly reason: RecoveryStop["reason"];
   readonly xid: string | null;

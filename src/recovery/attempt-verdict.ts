@@ -6,6 +6,7 @@ import { parseSegmentName } from "../model/wal-segment.ts";
 import type { AttemptPlan } from "./attempt-request.ts";
 import type { RecoveryCourse, RequiredSetting } from "./recovery-course.ts";
 
+/** What is to be done about a recovery now. */
 export type Verdict =
   | { readonly kind: "goOn" }
   | { readonly kind: "confirmPause" }

@@ -18,6 +18,7 @@ import { advanceCourse, COURSE_BEGIN, type RecoveryCourse } from "./recovery-cou
 import { viewRecovery } from "./recovery-view.ts";
 import { ReplayClock } from "./replay-clock.ts";
 
+/** The start to watch, and what it was started for. */
 export interface WatchRequest {
   readonly request: AttemptRequest;
   readonly server: ServerHandle;

@@ -19,6 +19,7 @@ export interface RecoveryInstants {
   readonly verifiedAt: Temporal.Instant | undefined;
 }
 
+/** The stretches of a recovery, in order of time. */
 export const PHASES = ["detect", "decide", "retry", "restore", "replay", "verify"] as const;
 export type PhaseName = (typeof PHASES)[number];
 
@@ -28,6 +29,7 @@ export interface Phase {
   readonly seconds: number | undefined;
 }
 
+/** How long it took, in seconds. */
 export interface RtoMeasure {
   /** In order of time; `retry` only when there was an earlier attempt. */
   readonly phases: readonly Phase[];
@@ -116,6 +118,7 @@ export interface RpoInput {
   readonly counts: readonly RowCount[];
 }
 
+/** What was lost. */
 export interface RpoMeasure {
   /** Good work that was lost, as time; undefined: not measured. */
   readonly seconds: number | undefined;

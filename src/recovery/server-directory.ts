@@ -19,6 +19,7 @@ export interface ServerFiles {
   readonly socketDirectory: string;
 }
 
+/** Where a server's files go, and whose they are. */
 export interface ServerPlace {
   /** Absolute; created when missing. */
   readonly directory: string;

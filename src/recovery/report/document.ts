@@ -4,11 +4,13 @@
 /** `good` and `bad` are verdicts; `open` is neither yet. */
 export type Tone = "good" | "bad" | "open";
 
+/** The head of a table's column. */
 export interface Column {
   readonly text: string;
   readonly align: "left" | "right";
 }
 
+/** A task with its check box. */
 export interface Task {
   readonly text: string;
   readonly isDone: boolean;
@@ -16,6 +18,7 @@ export interface Task {
   readonly note: string;
 }
 
+/** A part of a report; what each looks like is the renderers' business. */
 export type Block =
   | { readonly kind: "heading"; readonly text: string }
   | { readonly kind: "subheading"; readonly text: string }
@@ -42,6 +45,7 @@ export type Block =
     }
   | { readonly kind: "log"; readonly lines: readonly string[] };
 
+/** A whole report. */
 export interface ReportDocument {
   readonly title: string;
   /** What the report is about, below its title. */

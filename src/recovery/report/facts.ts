@@ -94,6 +94,7 @@ export interface PeopleFacts {
   readonly keyLearning: string;
 }
 
+/** All that a report can say; each report takes what it needs. */
 export interface ReportFacts {
   /** The incident's id, or "" for a drill or a single restore. */
   readonly id: string;
@@ -122,6 +123,7 @@ export interface ReportFacts {
 /** The tasks of the switchover that are done, by their ids, with the time. */
 export type SwitchoverState = Readonly<Partial<Record<SwitchoverTask, Temporal.Instant>>>;
 
+/** The ids of the switchover's tasks, in order; their texts are in switchover.ts. */
 export const SWITCHOVER_TASKS = [
   "primary-stopped",
   "connections-blocked",
