@@ -28,6 +28,7 @@ export function archivingOf(
   };
 }
 
+/** What the settings of a server follow from. */
 export interface ServerSettingsRequest {
   readonly majorVersion: number;
   /** The settings recorded with the backup, by their names; missing ones count as PostgreSQL's defaults. */
@@ -41,6 +42,7 @@ export interface ServerSettingsRequest {
   readonly options: Readonly<Record<string, string>>;
 }
 
+/** The settings, by the way in which PostgreSQL is told. */
 export interface ServerSettings {
   /** The content of postgresql.conf. */
   readonly configuration: string;

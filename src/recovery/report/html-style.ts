@@ -30,7 +30,9 @@ h2 { font-size: 1.2rem; margin: 2.2rem 0 .7rem; padding-top: .2rem; }
 h3 { font-size: 1rem; margin: 1.4rem 0 .4rem; }
 p { margin: .6rem 0; }
 dl { margin: .6rem 0; border-top: 1px solid var(--line); }
-dl div { display: grid; grid-template-columns: 14rem 1fr; gap: 1rem; padding: .4rem 0; border-bottom: 1px solid var(--line); }
+dl div {
+  display: grid; grid-template-columns: 14rem 1fr; gap: 1rem; padding: .4rem 0; border-bottom: 1px solid var(--line);
+}
 dt { color: var(--soft); }
 dd { margin: 0; overflow-wrap: anywhere; font-variant-numeric: tabular-nums; }
 .wide { overflow-x: auto; }
@@ -42,7 +44,10 @@ thead th { color: var(--soft); font-weight: 600; font-size: .88rem; }
 .durations .n { width: 8rem; padding-right: 1rem; }
 .durations tfoot th, .durations tfoot td { font-weight: 700; border-bottom: 0; border-top: 2px solid var(--ink); }
 .track { vertical-align: middle; }
-.bar { display: block; height: .7rem; border-radius: 3px; background: var(--accent); min-width: 2px; print-color-adjust: exact; -webkit-print-color-adjust: exact; }
+.bar {
+  display: block; height: .7rem; min-width: 2px; border-radius: 3px; background: var(--accent);
+  print-color-adjust: exact; -webkit-print-color-adjust: exact;
+}
 .verdict {
   display: flex; flex-direction: column; gap: .15rem; margin: .8rem 0; padding: .8rem 1rem;
   border-left: 5px solid; border-radius: 5px; print-color-adjust: exact; -webkit-print-color-adjust: exact;
@@ -73,7 +78,10 @@ footer { margin-top: 2.5rem; padding-top: .8rem; border-top: 1px solid var(--lin
   .durations .track { display: none; }
 }
 @media print {
-  :root { --ink: #000; --soft: #444; --line: #bbb; --ground: #fff; --sheet: #fff; --accent: #555; --good: #000; --bad: #000; --open: #000; --good-ground: #fff; --bad-ground: #fff; --open-ground: #fff; }
+  :root {
+    --ink: #000; --soft: #444; --line: #bbb; --ground: #fff; --sheet: #fff; --accent: #555;
+    --good: #000; --bad: #000; --open: #000; --good-ground: #fff; --bad-ground: #fff; --open-ground: #fff;
+  }
   body { padding: 0; font-size: 10.5pt; }
   main { border: 0; padding: 0; max-width: none; }
   h2, h3 { break-after: avoid; }
