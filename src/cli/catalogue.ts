@@ -10,6 +10,7 @@ import { listBackups } from "../repository/backup-set.ts";
 import { type ManifestHeader, readManifestHeader } from "../repository/manifest.ts";
 import type { Repository } from "../repository/repository.ts";
 import type { JsonValue } from "./render/json.ts";
+import { roundSeconds } from "./render/units.ts";
 
 /** Headers of all complete backups, oldest first. */
 export async function readHeaders(
@@ -63,7 +64,7 @@ export function backupJson(header: ManifestHeader, seconds?: number): Record<str
     delta: header.sizeBytes,
     repositorySize: header.repositorySizeBytes,
     repositoryDelta: header.repositorySizeBytes,
-    seconds: seconds ?? elapsedSeconds(header),
+    seconds: roundSeconds(seconds ?? elapsedSeconds(header)),
   };
 }
 

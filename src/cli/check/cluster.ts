@@ -9,10 +9,14 @@ import { readControlFile } from "../../postgres/control-file.ts";
 import { failed, failedBy, type Finding, passed } from "./finding.ts";
 import { CHECKED_SETTINGS, type CheckedSettings, type SettingRow } from "./settings.ts";
 
-/** Reads the rows that checkSettings judges. */
+/**
+ * Reads the rows that checkSettings judges. While archive_mode is off, PostgreSQL shows archive_command as `(disabled)`;
+ * what it is set to stands in its reset value.
+ */
 export async function readSettings(session: Session): Promise<CheckedSettings> {
   const rows = await session.rows(
-    "select name, setting, pending_restart from pg_settings where name = any (string_to_array($1, ','))",
+    `select name, case setting when '(disabled)' then reset_val else setting end as setting, pending_restart
+       from pg_settings where name = any (string_to_array($1, ','))`,
     [CHECKED_SETTINGS.join(",")],
   );
   return Object.fromEntries(

@@ -53,7 +53,6 @@ test("a changed archive_mode that waits for the restart is told apart", () => {
 
 test.each([
   [{ archive_command: "" }, "it is empty"],
-  [{ archive_command: "(disabled)" }, "it is empty"],
   [{ archive_command: "cp %p /backup/%f" }, "does not call"],
   [{ archive_command: "hindsight --stanza=other archive-push %p" }, "stanza other, not to main"],
   [{ archive_command: "hindsight --stanza=main archive-push" }, "lacks %p"],

@@ -73,7 +73,7 @@ function checkArchiveCommand(
       fix: `Run: alter system reset archive_library; ${set}`,
     });
   }
-  if (value === "" || value === "(disabled)") {
+  if (value === "") {
     return failed(name, "it is empty", { fix: `Run: ${set} No restart is needed.` });
   }
   if (!value.includes("archive-push")) {

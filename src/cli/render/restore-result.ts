@@ -1,4 +1,5 @@
 // What a restore prints when it is done: what lies where, how recovery ended, and how to go on.
+import { ALLOW_PROMOTION_FILE } from "../../model/recovery-target.ts";
 import { formatLsn } from "../../model/lsn.ts";
 import { describeInstant } from "../../model/timestamp.ts";
 import { recoveryJson } from "../../recovery/attempt-result.ts";
@@ -6,7 +7,7 @@ import type { AttemptResult } from "../../recovery/attempt-request.ts";
 import type { RestoreResult } from "../../restore/perform.ts";
 import type { RestorePlan } from "../../restore/plan.ts";
 import type { JsonValue } from "./json.ts";
-import { formatDuration, formatSize } from "./units.ts";
+import { formatDuration, formatSize, roundSeconds } from "./units.ts";
 
 export interface RestoreEnding {
   readonly plan: RestorePlan;
@@ -24,6 +25,7 @@ export function restoreJson({ result, attempt, totalSeconds, plan }: RestoreEndi
   return {
     ...result,
     target: { ...result.target },
+    seconds: roundSeconds(result.seconds),
     notes: plan.notes,
     warnings: plan.warnings,
     recovery: attempt === undefined ? null : recovery(attempt, totalSeconds),
@@ -97,8 +99,13 @@ function serverLines(
   if (attempt.state === "shutdown") return [log];
   return [
     `connect: psql -h ${attempt.socketDirectory} -p ${attempt.port}`,
-    ...(attempt.state === "paused" ? ["promote: select pg_wal_replay_resume();"] : []),
+    ...(attempt.state === "paused" ? [promotionLine(result.dataDirectory)] : []),
     `stop: ${pgCtl} -D ${result.dataDirectory} -m fast stop`,
     log,
   ];
+}
+
+/** Nothing promotes it by accident: see docs/decisions/0002-promotion-interlock.md. */
+function promotionLine(dataDirectory: string): string {
+  return `promote: touch ${dataDirectory}/${ALLOW_PROMOTION_FILE}, then in psql: select pg_wal_replay_resume();`;
 }
