@@ -79,7 +79,8 @@ async function baseRequest(
       all: settings.get("tablespace-map-all"),
     },
     restoreCommand: (flags) => archiveGetCommand(settings, flags),
-    interlock: "pause",
+    // A recovery that we drive promotes only when told to; a directory that is handed over, when its DBA resumes it.
+    interlock: settings.get("start") ? "strict" : "pause",
     processMax: settings.get("process-max"),
     protectedPaths: repositoryNumbers(settings).map((number) => settings.get("repo-path", number)),
   };

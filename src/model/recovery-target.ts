@@ -36,3 +36,6 @@ export type RecoveryTarget =
 
 /** Which timeline recovery follows: the newest one, the backup's own, or a certain one. */
 export type TimelineChoice = "latest" | "current" | number;
+
+/** Its existence in a data directory lifts the promotion interlock (docs/decisions/0002-promotion-interlock.md). */
+export const ALLOW_PROMOTION_FILE = "hindsight.allow-promotion";

@@ -6,6 +6,7 @@ import type { Context } from "../../base/context.ts";
 import { errorMessage } from "../../base/errors.ts";
 import type { Settings } from "../../config/settings.ts";
 import { EXIT, failure } from "../../model/failure.ts";
+import { ALLOW_PROMOTION_FILE } from "../../model/recovery-target.ts";
 import { timeline } from "../../model/timeline.ts";
 import type { WalArchive } from "../../repository/wal-archive.ts";
 import type { Invocation } from "../invocation.ts";
@@ -13,9 +14,6 @@ import { openArchive, repositoryNumbers } from "../repositories.ts";
 
 /** What the launcher takes for "proven absent". */
 export const EXIT_ABSENT = 66;
-
-/** Its existence in the data directory lifts every pin: recovery may promote. */
-export const ALLOW_PROMOTION_FILE = "hindsight.allow-promotion";
 
 /** Line of postmaster.pid that holds the server's state. @source PostgreSQL src/include/utils/pidfile.h */
 const PID_FILE_STATUS_LINE = 8;

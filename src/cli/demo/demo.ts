@@ -2,7 +2,7 @@
 // is taken down again, also when it fails or is interrupted.
 import type { Context } from "../../base/context.ts";
 import { thousands } from "./counts.ts";
-import { writeReports } from "./reports.ts";
+import { measureTable, writeReports } from "./reports.ts";
 import { DemoStage, PRODUCTION_PORT, RECOVERED_PORT } from "./stage.ts";
 import { type StoryFacts, tellStory } from "./story.ts";
 import { createTelling, type Telling } from "./telling.ts";
@@ -23,7 +23,8 @@ export interface DemoResult {
     readonly recoveredOrders: number;
     readonly recoveredCriticalOrders: number;
     readonly productionOrders: number;
-    readonly rtoSeconds: number;
+    readonly rtoSeconds: number | null;
+    readonly rpoSeconds: number | null;
     readonly reports: readonly string[];
     readonly directory: string | null;
   };
@@ -40,19 +41,25 @@ export async function runDemo(request: DemoRequest, context: Context): Promise<D
   await using stage = await DemoStage.open(context);
   const facts = await tellStory(stage, telling, context);
   telling.chapter("Proof");
-  const { paths, rtoSeconds } = await writeReports(facts, request.reportDirectory, telling);
+  const reports = await writeReports(facts, request.reportDirectory);
+  telling.table(measureTable(reports, facts));
+  telling.say("Reports:");
+  for (const path of reports.paths) telling.say(`  ${path}`);
   if (request.keep) tellHowToGoOn(stage, telling, facts);
   const seconds = ((context.clock.monotonicMs() - beginMs) / 1000).toFixed(0);
   const counts = facts.attempts.at(-1)?.counts ?? facts.production;
-  const ending = request.keep ? "Both servers are still up." : "Both servers are stopped and their directories removed.";
+  const ending = request.keep
+    ? "Both servers are still up."
+    : "Both servers are stopped and their directories removed.";
   return {
     closing: `\n${thousands(counts.orders)} of 60,104 orders are back, after ${seconds} s of demonstration. ${ending}`,
     json: {
       recoveredOrders: counts.orders,
       recoveredCriticalOrders: counts.criticalOrders,
       productionOrders: facts.production.orders,
-      rtoSeconds,
-      reports: paths,
+      rtoSeconds: reports.rto.totalSeconds ?? null,
+      rpoSeconds: reports.rpoSeconds ?? null,
+      reports: reports.paths,
       directory: request.keep ? stage.directory : null,
     },
   };

@@ -39,7 +39,10 @@ export class DemoStage implements AsyncDisposable {
     const directory = await mkdtemp(join(tmpdir(), "hindsight-"));
     await chmod(directory, 0o711);
     try {
-      const runtime = await stageRuntime({ directory: join(directory, "programs"), majors: [MAJOR] });
+      const runtime = await stageRuntime({
+        directory: join(directory, "programs"),
+        majors: [MAJOR],
+      });
       const stage = new DemoStage(directory, runtime, context);
       await stage.#build();
       return stage;
@@ -63,7 +66,7 @@ export class DemoStage implements AsyncDisposable {
   }
 
   get recovered(): string {
-    return join(this.directory, "recovered");
+    return join(this.directory, "beside", "recovered");
   }
 
   get productionSockets(): string {
@@ -80,8 +83,12 @@ export class DemoStage implements AsyncDisposable {
     return this.session(this.productionSockets, PRODUCTION_PORT);
   }
 
-  session(socketDirectory: string, port: number): Promise<Session> {
-    return connect({ socketDirectory, port, user: "postgres", database: "postgres" }, this.#context);
+  /** A session that names tables as an application would, not only the catalogue's. */
+  async session(socketDirectory: string, port: number): Promise<Session> {
+    const settings = { socketDirectory, port, user: "postgres", database: "postgres" };
+    const session = await connect(settings, this.#context);
+    await session.rows("SET search_path TO public");
+    return session;
   }
 
   /** Stops a recovered server and removes its directory: the rollback of a restore. */
@@ -92,7 +99,9 @@ export class DemoStage implements AsyncDisposable {
 
   /** The line that stops both servers and removes the directory, for a stage that was kept. */
   get cleanUpCommand(): string {
-    const pidFiles = [this.recovered, this.production].map((directory) => `"$(head -1 ${directory}/postmaster.pid)"`);
+    const pidFiles = [this.recovered, this.production].map(
+      (directory) => `"$(head -1 ${directory}/postmaster.pid)"`,
+    );
     return `kill -INT ${pidFiles.join(" ")} && sleep 2 && rm -rf ${this.directory}`;
   }
 
@@ -110,7 +119,7 @@ export class DemoStage implements AsyncDisposable {
   }
 
   async #build(): Promise<void> {
-    for (const name of ["production", "s", "repository", "state", "log", "spool", "lock"]) {
+    for (const name of ["production", "beside", "s", "repository", "state", "log"]) {
       await mkdir(join(this.directory, name), { mode: 0o700 });
       await this.#give(join(this.directory, name));
     }
@@ -124,8 +133,6 @@ export class DemoStage implements AsyncDisposable {
       "[global]",
       `repo1-path=${join(this.directory, "repository")}`,
       `state-path=${join(this.directory, "state")}`,
-      `spool-path=${join(this.directory, "spool")}`,
-      `lock-path=${join(this.directory, "lock")}`,
       `log-path=${join(this.directory, "log")}`,
       "start-fast=y",
       "",
@@ -153,7 +160,10 @@ export class DemoStage implements AsyncDisposable {
       "--no-instructions",
     ]);
     if (end.status !== 0) {
-      throw failure("POSTGRES_START_FAILED", `initdb ended with status ${end.status}: ${end.stderr.trim()}`);
+      throw failure(
+        "POSTGRES_START_FAILED",
+        `initdb ended with status ${end.status}: ${end.stderr.trim()}`,
+      );
     }
     const archiveCommand = `"${this.command}" --config=${this.configFile} --stanza=main archive-push "%p"`;
     const settings = [
@@ -162,6 +172,7 @@ export class DemoStage implements AsyncDisposable {
       `port = ${PRODUCTION_PORT}`,
       "timezone = 'UTC'",
       "wal_level = replica",
+      "track_commit_timestamp = on",
       "archive_mode = on",
       `archive_command = '${archiveCommand.replaceAll("'", "''")}'`,
       "max_wal_size = '256MB'",
@@ -210,6 +221,12 @@ export class DemoStage implements AsyncDisposable {
 
   #run(program: string, parameters: readonly string[]): Promise<ProgramEnd> {
     const { signal } = this.#context;
-    return runProgram({ program, parameters, directory: this.directory, user: this.#runtime.user, signal });
+    return runProgram({
+      program,
+      parameters,
+      directory: this.directory,
+      user: this.#runtime.user,
+      signal,
+    });
   }
 }

@@ -6,6 +6,7 @@ import type { Context } from "../../base/context.ts";
 import { failure } from "../../model/failure.ts";
 import { formatInZone, parseInstant } from "../../model/timestamp.ts";
 import type { Session } from "../../postgres/connection.ts";
+import { readDecisiveLines } from "../../recovery/reports.ts";
 import { countRows, type RowCounts, sameCounts, thousands } from "./counts.ts";
 import { type DemoStage, RECOVERED_PORT } from "./stage.ts";
 import {
@@ -14,6 +15,7 @@ import {
   BEFORE_ACCIDENT,
   CREATE_TABLES,
   FILL_TABLES,
+  LATE_CUSTOMER,
   NEW_CRITICAL_ORDERS,
   NORMAL_ORDERS,
 } from "./tables.ts";
@@ -35,6 +37,7 @@ export interface RestoreReport {
   readonly backup: string;
   readonly dataDirectory: string;
   readonly bytes: number;
+  readonly filesRestored: number;
   readonly seconds: number;
   readonly recovery: {
     readonly state: string;
@@ -44,13 +47,19 @@ export interface RestoreReport {
     readonly replaySeconds: number;
     readonly totalSeconds: number;
     readonly logFile: string;
-    readonly lastReplayed: { readonly lsn: string | null; readonly time: string | null };
+    readonly lastReplayed: {
+      readonly xid: string | null;
+      readonly lsn: string | null;
+      readonly time: string | null;
+    };
   };
 }
 
 export interface StoryFacts {
   /** When the good state was marked by a restore point, by production's clock. */
   readonly goodAt: Temporal.Instant;
+  /** The last commit before the accident, by production's commit timestamps. */
+  readonly lastGoodAt: Temporal.Instant;
   /** When the accident was committed, by production's clock. */
   readonly accidentAt: Temporal.Instant;
   readonly accidentXid: string;
@@ -67,18 +76,28 @@ export interface StoryFacts {
  *
  * @throws {HindsightError} `DEMO_COUNT_WRONG` when any count is not what it must be; what a command failed with.
  */
-export async function tellStory(stage: DemoStage, telling: Telling, context: Context): Promise<StoryFacts> {
+export async function tellStory(
+  stage: DemoStage,
+  telling: Telling,
+  context: Context,
+): Promise<StoryFacts> {
   const story = new Story(stage, telling, context);
   await story.protect();
   await using production = await stage.openProduction();
   await story.trade(production);
   const accident = await story.haveAccident(production);
-  const attempts = [await story.restoreTooLate(accident), await story.restoreToTheInstantBefore(accident)];
+  const attempts = [
+    await story.restoreTooLate(accident),
+    await story.restoreToTheInstantBefore(accident),
+  ];
   const verifiedAt = context.clock.now();
   return { ...accident, verifiedAt, attempts, production: await countRows(production) };
 }
 
-type Accident = Pick<StoryFacts, "goodAt" | "accidentAt" | "accidentXid" | "detectedAt">;
+type Accident = Pick<
+  StoryFacts,
+  "goodAt" | "lastGoodAt" | "accidentAt" | "accidentXid" | "detectedAt"
+>;
 
 class Story {
   readonly #stage: DemoStage;
@@ -109,23 +128,30 @@ class Story {
   /** Chapter 2: business as usual, which must not be lost. */
   async trade(production: Session): Promise<void> {
     this.#telling.chapter("Business as usual after the backup");
-    await this.#query(production, NORMAL_ORDERS, "INSERT 100 rows NORMAL_ORDER_1 … NORMAL_ORDER_100 INTO orders");
+    await this.#query(
+      production,
+      NORMAL_ORDERS,
+      "INSERT 100 rows NORMAL_ORDER_1 … NORMAL_ORDER_100 INTO orders",
+    );
     await this.#query(production, NEW_CRITICAL_ORDERS, "INSERT 500 new rows INTO critical_orders");
     await this.#query(production, "SELECT pg_create_restore_point('before_disaster')");
     this.#goodAt = await serverTime(production);
     const counts = await countRows(production);
     this.#expect(counts, BEFORE_ACCIDENT, "the good state");
-    this.#telling.say(`Good state at ${formatInZone(this.#goodAt, "UTC")}: 60,104 orders, 10,500 critical orders.`);
+    this.#telling.say(
+      `Good state at ${formatInZone(this.#goodAt, "UTC")}: 60,104 orders, 10,500 critical orders.`,
+    );
   }
 
   /** Chapter 3: two DELETEs in one transaction, noticed, and the WAL that holds them archived. */
   async haveAccident(production: Session): Promise<Accident> {
     this.#telling.chapter("The accident");
+    const lastGoodAt = await lastCommit(production);
     await production.rows("BEGIN");
     for (const sql of ACCIDENT) await this.#query(production, sql);
     const accidentXid = String(await production.value("SELECT pg_current_xact_id()"));
     await this.#query(production, "COMMIT");
-    const accidentAt = await serverTime(production);
+    const accidentAt = await lastCommit(production);
     const counts = await countRows(production);
     if (counts.orders !== 0) throw wrongCount("orders after the accident", 0, counts.orders);
     this.#telling.table([
@@ -133,19 +159,26 @@ class Story {
       ["", String(counts.orders), String(counts.criticalOrders)],
     ]);
     const detectedAt = this.#context.clock.now();
-    this.#telling.say("Noticed. The application is stopped; the last WAL segment is closed and archived:");
+    await this.#query(production, LATE_CUSTOMER);
+    this.#telling.say(
+      "Noticed. The application is stopped; the last WAL segment is closed and archived:",
+    );
     await this.#archiveEverything(production);
     if (!this.#goodAt) throw new Error("the story was told out of order");
-    return { goodAt: this.#goodAt, accidentAt, accidentXid, detectedAt };
+    return { goodAt: this.#goodAt, lastGoodAt, accidentAt, accidentXid, detectedAt };
   }
 
   /** Chapter 4: the mistake of every first restore. */
   async restoreTooLate(accident: Accident): Promise<DemoAttempt> {
     this.#telling.chapter("First restore, to a time that somebody remembered");
-    const target = formatInZone(accident.accidentAt, "UTC");
+    // A minute that somebody remembers is never the right one; here it is the last moment before the report of it.
+    const target = formatInZone(accident.detectedAt, "UTC");
     const attempt = await this.#restore(["--type=time", `--target=${target}`], `time ${target}`);
-    this.#telling.say("Too late: the DELETE is part of it. Found wanting, and discarded; the sources are untouched.");
-    if (attempt.counts.orders !== 0) throw wrongCount("orders of the first restore", 0, attempt.counts.orders);
+    this.#telling.say(
+      "Too late: the DELETE is part of it. Found wanting, and discarded; the sources are untouched.",
+    );
+    if (attempt.counts.orders !== 0)
+      throw wrongCount("orders of the first restore", 0, attempt.counts.orders);
     await this.#stage.discardRecovered();
     return attempt;
   }
@@ -172,7 +205,9 @@ class Story {
       `--port=${RECOVERED_PORT}`,
     ];
     const report = await this.#typeForReport(["restore", ...options]);
-    const { socketDirectory, port } = report.recovery;
+    const { socketDirectory, port, logFile } = report.recovery;
+    this.#telling.say("PostgreSQL's own words about it:");
+    this.#telling.output((await readDecisiveLines(logFile)).join("\n"));
     await using session = await this.#stage.session(socketDirectory, port);
     const counts = await countRows(session);
     const endedAt = this.#context.clock.now();
@@ -184,7 +219,14 @@ class Story {
       ["recovered, beside it", thousands(counts.orders), thousands(counts.criticalOrders)],
       ["must be", thousands(BEFORE_ACCIDENT.orders), thousands(BEFORE_ACCIDENT.criticalOrders)],
     ]);
-    return { target, startedAt, endedAt, report, counts, isGood: sameCounts(counts, BEFORE_ACCIDENT) };
+    return {
+      target,
+      startedAt,
+      endedAt,
+      report,
+      counts,
+      isGood: sameCounts(counts, BEFORE_ACCIDENT),
+    };
   }
 
   async #archiveEverything(production: Session): Promise<void> {
@@ -209,7 +251,7 @@ class Story {
 
   /** Runs a command and shows what it printed. */
   async #type(parameters: readonly string[]): Promise<void> {
-    this.#telling.typed(["hindsight", ...parameters].join(" "));
+    this.#telling.typed(["hindsight", ...parameters].map(shellWord).join(" "));
     const end = await this.#stage.hindsight(parameters);
     this.#telling.output(end.stdout.trim() === "" ? end.stderr : end.stdout);
     if (end.status !== 0) throw commandFailed(parameters, end);
@@ -217,8 +259,12 @@ class Story {
 
   /** Runs a restore for its JSON, and shows the text that the command writes beside it. */
   async #typeForReport(parameters: readonly string[]): Promise<RestoreReport> {
-    this.#telling.typed(["hindsight", ...parameters].join(" "));
-    const end = await this.#stage.hindsight(["--output=json", "--log-level-console=info", ...parameters]);
+    this.#telling.typed(["hindsight", ...parameters].map(shellWord).join(" "));
+    const end = await this.#stage.hindsight([
+      "--output=json",
+      "--log-level-console=info",
+      ...parameters,
+    ]);
     if (end.status !== 0) throw commandFailed(parameters, end);
     this.#telling.output(end.stderr);
     return JSON.parse(end.stdout) as RestoreReport;
@@ -231,14 +277,40 @@ class Story {
 }
 
 async function serverTime(session: Session): Promise<Temporal.Instant> {
-  const text = String(await session.value("SELECT to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"')"));
+  const text = String(
+    await session.value(
+      "SELECT to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"')",
+    ),
+  );
   return parseInstant(text);
 }
 
-function commandFailed(parameters: readonly string[], end: { status: number; stderr: string }): Error {
-  return failure("CHECK_FAILED", `hindsight ${parameters[0]} ended with status ${end.status}: ${end.stderr.trim()}`);
+/** The time in the newest commit record. */
+async function lastCommit(session: Session): Promise<Temporal.Instant> {
+  const text = await session.value(
+    `SELECT to_char(timestamp AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') FROM pg_last_committed_xact()`,
+  );
+  return parseInstant(String(text));
+}
+
+function commandFailed(
+  parameters: readonly string[],
+  end: { status: number; stderr: string },
+): Error {
+  return failure(
+    "CHECK_FAILED",
+    `hindsight ${parameters[0]} ended with status ${end.status}: ${end.stderr.trim()}`,
+  );
+}
+
+/** As a DBA would have to type it. */
+function shellWord(word: string): string {
+  return /^[\w./:=+-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
 }
 
 function wrongCount(what: string, expected: unknown, actual: unknown): Error {
-  return failure("DEMO_COUNT_WRONG", `${what}: expected ${String(expected)}, found ${String(actual)}`);
+  return failure(
+    "DEMO_COUNT_WRONG",
+    `${what}: expected ${String(expected)}, found ${String(actual)}`,
+  );
 }

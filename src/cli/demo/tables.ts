@@ -57,3 +57,7 @@ export const ACCIDENT: readonly string[] = [
   "DELETE FROM orders",
   "DELETE FROM critical_orders WHERE status = 'completed'",
 ];
+
+/** Somebody registers before the application is stopped: work of after the accident. */
+export const LATE_CUSTOMER =
+  "INSERT INTO users (name, email) VALUES ('Late Customer', 'late@example.com')";
