@@ -51,17 +51,7 @@ export class FileContent {
     for (const [chunk, known] of this.#chunks.entries()) {
       digest.add(known ?? (await this.#readBack(chunk)));
     }
-    const found = digest.finish();
-    const { path, sha256: expected } = this.#expected;
-    if (found === expected) return;
-    throw failure(
-      "OBJECT_CORRUPT",
-      `${showPath(path)} does not have the content that was backed up`,
-      {
-        hint: "Restore another backup with --set; `hindsight verify` says what else is damaged.",
-        context: { found, expected },
-      },
-    );
+    proveDigest(this.#expected, digest.finish());
   }
 
   #chunkSize(chunk: number): number {
@@ -79,6 +69,31 @@ export class FileContent {
     }
     return sha256(bytes.subarray(0, length));
   }
+}
+
+/** The digest of content that is in memory. */
+export function contentDigest(content: Uint8Array): string {
+  const digest = new ContentDigest();
+  for (let at = 0; at < content.length; at += DIGEST_CHUNK_BYTES) {
+    digest.add(sha256(content.subarray(at, at + DIGEST_CHUNK_BYTES)));
+  }
+  return digest.finish();
+}
+
+/** @throws {HindsightError} `OBJECT_CORRUPT` unless the digest is the one that the backup recorded. */
+export function proveDigest(
+  { path, sha256: expected }: Pick<ExpectedContent, "path" | "sha256">,
+  found: string,
+): void {
+  if (found === expected) return;
+  throw failure(
+    "OBJECT_CORRUPT",
+    `${showPath(path)} does not have the content that was backed up`,
+    {
+      hint: "Restore another backup with --set; `hindsight verify` says what else is damaged.",
+      context: { found, expected },
+    },
+  );
 }
 
 /** Writes all of `bytes`: one call may take fewer and report no error. */

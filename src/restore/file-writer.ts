@@ -10,8 +10,8 @@ import { readExtents } from "../repository/extent-map.ts";
 import type { ManifestEntry } from "../repository/manifest.ts";
 import type { PackEntry } from "../repository/pack-format.ts";
 import { type BlobUse, blobUses } from "./blob-uses.ts";
-import { tablespaceOidOf } from "./entry-path.ts";
-import { FileContent } from "./file-content.ts";
+import { badEntry, tablespaceOidOf } from "./entry-path.ts";
+import { contentDigest, FileContent, proveDigest } from "./file-content.ts";
 import { forEachPulled } from "./lanes.ts";
 import { MARKER_FILE } from "./marker.ts";
 import type { PackReader } from "../repository/pack-reader.ts";
@@ -60,6 +60,9 @@ export const AUTO_CONF_FILE: BytePath = textPath("postgresql.auto.conf");
 
 /** Files whose content the restore changes; they are read into memory instead. */
 const CHANGED: ReadonlySet<string> = new Set([CONTROL_FILE, AUTO_CONF_FILE]);
+
+/** pg_control has 8 KiB, and nobody sets that much by ALTER SYSTEM. */
+const CHANGED_SIZE_MAX_BYTES: number = 16 * MIB;
 
 interface PlannedFile {
   readonly entry: FileEntry;
@@ -180,6 +183,9 @@ export class FileWriter {
   }
 
   async #readWhole({ entry, uses }: PlannedFile): Promise<void> {
+    if (entry.sizeBytes > CHANGED_SIZE_MAX_BYTES) {
+      throw badEntry(entry.path, `has ${entry.sizeBytes} bytes, which it never has`);
+    }
     const content = Buffer.alloc(entry.sizeBytes);
     for (const use of uses) {
       const plain = await this.#readBlob(use);
@@ -187,6 +193,7 @@ export class FileWriter {
         plain.copy(content, fileOffsetBytes, blobOffsetBytes, blobOffsetBytes + lengthBytes);
       }
     }
+    proveDigest(entry, contentDigest(content));
     this.#changed.set(entry.path, content);
     this.#report(entry.sizeBytes, 1);
   }

@@ -317,6 +317,35 @@ test("a mapped tablespace is written to its new place, linked, and the map of th
   expect(await readdir(site.path("to"))).not.toContain("tablespace_map");
 });
 
+test("a tablespace that is mapped through a link gets a link to the place itself", async () => {
+  await using site = await Site.create();
+  await site.backUp({ entries: [...SMALL_CLUSTER, ...TABLESPACE_ENTRIES("/production/ts1")] });
+  await site.storeWal(["3"]);
+  await site.write("volume/.keep", "");
+  await symlink(site.path("volume"), site.path("link"));
+  await restore(site, {
+    tablespaces: { byName: new Map([["16385", site.path("link")]]), all: undefined },
+  });
+  expect(await readlink(site.path("to/pg_tblspc/16385"))).toBe(site.path("volume"));
+});
+
+test("settings that are not what was backed up stop the restore", async () => {
+  await using site = await Site.create();
+  const entries = SMALL_CLUSTER.filter(({ path }) => path !== "postgresql.auto.conf");
+  const damaged = {
+    kind: "file",
+    path: textPath("postgresql.auto.conf"),
+    parts: [{ bytes: Buffer.from("fsync = off") }],
+    claimedSha256: "ab".repeat(32),
+  } as const;
+  await site.backUp({ entries: [...entries, damaged] });
+  await site.storeWal(["3"]);
+  await expect(restore(site)).rejects.toMatchObject({
+    code: "OBJECT_CORRUPT",
+    message: expect.stringContaining("postgresql.auto.conf"),
+  });
+});
+
 test("a second restore over the first replaces its tablespaces as well", async () => {
   await using site = await Site.create();
   const location = site.path("ts1");

@@ -12,7 +12,7 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Context } from "../base/context.ts";
-import { systemErrorCode } from "../base/errors.ts";
+import { HindsightError, systemErrorCode } from "../base/errors.ts";
 import { type BytePath, ROOT_PATH, textPath } from "../model/byte-path.ts";
 import { failure } from "../model/failure.ts";
 import { invalidateCheckpoint, parseControlFile } from "../postgres/control-file.ts";
@@ -23,11 +23,13 @@ import { rewriteAutoConf } from "./auto-conf.ts";
 import { describeTarget } from "./choose-backup.ts";
 import { AUTO_CONF_FILE, FileWriter, type RestoreProgress } from "./file-writer.ts";
 import { unfinished } from "./interruption.ts";
+import { denied } from "./location.ts";
 import { MARKER_FILE } from "./marker.ts";
 import { PackShelf } from "./pack-shelf.ts";
 import { CONTROL_FILE, Places, topMode } from "./places.ts";
 import type { RestorePlan } from "./plan.ts";
 import { targetSetting } from "./recovery-settings.ts";
+import type { TablespacePlan } from "./tablespaces.ts";
 
 export interface PerformOptions {
   /** Only read. */
@@ -68,7 +70,10 @@ export async function performRestore(
   const beginMs = context.clock.monotonicMs();
   context.signal.throwIfAborted();
   const preserved = await readPreserved(plan);
-  const places = await Places.prepare(plan);
+  const places = await Places.prepare(plan).catch((error: unknown) => {
+    const isOurs = error instanceof HindsightError || systemErrorCode(error) === undefined;
+    throw isOurs ? error : denied(plan.destination.path, error);
+  });
   try {
     await using open = places;
     await restoreInto(open, { plan, options, preserved }, context);
@@ -111,7 +116,7 @@ async function restoreInto(places: Places, work: Work, context: Context): Promis
       shelf,
       packs: header.packs,
       links: new Map(
-        plan.tablespaces.map(({ oid, given }) => [oid, given.replace(/(?<=.)\/+$/, "")]),
+        plan.tablespaces.map((tablespace) => [tablespace.oid, linkTarget(tablespace)]),
       ),
       laneCount: plan.processMax * 2,
       total: plan.survey.total,
@@ -130,6 +135,14 @@ async function restoreInto(places: Places, work: Work, context: Context): Promis
     "restore global/pg_control (performed last so that an unfinished restore cannot start)",
   );
   await places.data.replaceFile(CONTROL_FILE, controlFile(plan, writer), fileMode(plan));
+}
+
+/**
+ * What the link says: for a tablespace that stays, what it said; for one that moves, the place itself, because a link to
+ * a link is what the next backup would refuse.
+ */
+function linkTarget({ given, original, path }: TablespacePlan): string {
+  return given === original ? original.replace(/(?<=.)\/+$/, "") : path;
 }
 
 /** Everything that is not in the manifest as it must be here. */

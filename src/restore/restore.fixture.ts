@@ -4,8 +4,7 @@ import { chown, mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { type Context, createContext } from "../base/context.ts";
-import { ContentDigest, DIGEST_CHUNK_BYTES } from "../codec/content-digest.ts";
-import { crc32c, sha256 } from "../codec/digest.ts";
+import { crc32c } from "../codec/digest.ts";
 import { type BackupLabel, parseBackupLabel } from "../model/backup-label.ts";
 import { type BytePath, comparePath, textPath } from "../model/byte-path.ts";
 import { parseLsn } from "../model/lsn.ts";
@@ -16,6 +15,7 @@ import { type ManifestEntry, type ManifestHeader, writeManifest } from "../repos
 import { PackWriter } from "../repository/pack-writer.ts";
 import { CLUSTER, createFixture, type Fixture } from "../repository/repository.fixture.ts";
 import { putWalFile, type WalArchive } from "../repository/wal-archive.ts";
+import { contentDigest } from "./file-content.ts";
 import type { RestoreRequest } from "./plan.ts";
 
 const NO_COMPRESSION = { compression: { kind: "none", level: 0 } } as const;
@@ -252,17 +252,9 @@ async function storeFile(
     mode: source.mode ?? 0o600,
     sizeBytes: content.length,
     modifiedAt: Temporal.Instant.from("2026-11-20T10:00:00Z"),
-    sha256: source.claimedSha256 ?? digestOf(content),
+    sha256: source.claimedSha256 ?? contentDigest(content),
     extents,
   };
-}
-
-function digestOf(content: Buffer): string {
-  const digest = new ContentDigest();
-  for (let at = 0; at < content.length; at += DIGEST_CHUNK_BYTES) {
-    digest.add(sha256(content.subarray(at, at + DIGEST_CHUNK_BYTES)));
-  }
-  return digest.finish();
 }
 
 function buildHeader(

@@ -98,21 +98,23 @@ describe.each(OUTER_MAJORS)("PostgreSQL %i", (major) => {
     expect(await production.count("moved")).toBe(await production.count("orders"));
   });
 
-  test("an in-place tablespace is restored as the directory that it is", async () => {
-    if (major < 15) return;
-    await using site = await protectCluster({ major });
-    const { production } = site;
-    await createOrders(production);
-    await using session = await production.connect();
-    await session.sql("set allow_in_place_tablespaces = on");
-    await session.sql("create tablespace here location ''");
-    await production.sql("create table moved tablespace here as select * from orders");
-    await site.backUp();
-    await waitForArchived(production);
-    await using copy = await site.restore("copy", []);
-    await promoted(copy);
-    expect(await contentHash(copy, "moved")).toBe(await contentHash(production, "moved"));
-  });
+  test.skipIf(major < 15)(
+    "an in-place tablespace is restored as the directory that it is",
+    async () => {
+      await using site = await protectCluster({ major });
+      const { production } = site;
+      await createOrders(production);
+      await using session = await production.connect();
+      await session.sql("set allow_in_place_tablespaces = on");
+      await session.sql("create tablespace here location ''");
+      await production.sql("create table moved tablespace here as select * from orders");
+      await site.backUp();
+      await waitForArchived(production);
+      await using copy = await site.restore("copy", []);
+      await promoted(copy);
+      expect(await contentHash(copy, "moved")).toBe(await contentHash(production, "moved"));
+    },
+  );
 
   test("what was restored does not start without pg_control, nor without backup_label", async () => {
     await using site = await protectCluster({ major });
