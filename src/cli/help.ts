@@ -80,7 +80,7 @@ function optionTable(names: readonly OptionName[]): string {
   return indented(
     names.map((name) => {
       const definition = optionDefinition(name);
-      return [optionUsage(name, definition), optionSummary(definition)];
+      return [optionUsage(name, definition), optionSummary(name, definition)];
     }),
   );
 }
@@ -90,16 +90,22 @@ export function optionUsage(name: OptionName, definition: OptionDefinition): str
   const written = `--${writtenName(name, 1)}`;
   if (definition.type === "boolean") return written;
   if (definition.values) {
-    const values = definition.values.join("|");
-    return values.length > 30 ? `${written}=WORD` : `${written}=${values}`;
+    return `${written}=${isLong(definition) ? "WORD" : definition.values.join("|")}`;
   }
   return `${written}=${definition.type === "map" ? "KEY=VALUE" : definition.type.toUpperCase()}`;
 }
 
-function optionSummary(definition: OptionDefinition): string {
-  const isOff = definition.type === "boolean" && definition.default === "n";
-  const preset = definition.default === undefined || isOff ? "" : ` [${definition.default}]`;
-  return `${definition.summary}${preset}`;
+/** Whether the values of an enum stand behind its summary, because they would make the first column too wide. */
+function isLong({ values = [] }: OptionDefinition): boolean {
+  return values.join("|").length > 30;
+}
+
+function optionSummary(name: OptionName, definition: OptionDefinition): string {
+  const { type, values = [], summary, default: preset } = definition;
+  // The summary of `type` itself says which of its values belong to which command.
+  const words = isLong(definition) && name !== "type" ? `: ${values.join(", ")}` : "";
+  const isOff = type === "boolean" && preset === "n";
+  return `${summary}${words}${preset === undefined || isOff ? "" : ` [${preset}]`}`;
 }
 
 function exitTable(spec: CommandSpec): string {

@@ -31,6 +31,13 @@ export interface ConfigFile {
   readonly sections: ReadonlyMap<string, RawOptions>;
 }
 
+/** What it is where there is none. */
+export const CONFIG_FILE_NONE: ConfigFile = {
+  path: undefined,
+  stanzas: [],
+  sections: new Map(),
+};
+
 /**
  * Reads the configuration: the named file, or the first that exists of the default places, and the included ones.
  *

@@ -244,3 +244,14 @@ test("a missing option says where to put it", async () => {
     }),
   );
 });
+
+test("help does not need a configuration that can be read", async () => {
+  const settings = await load({ command: "help", file: "nonsense" });
+  expect(settings.configFile).toBeUndefined();
+});
+
+test("a WAL file is never only pretended to be archived", async () => {
+  await expect(load({ command: "archive-push", flags: ["--dry-run"] })).rejects.toMatchObject({
+    code: "CONFIG_OPTION_INVALID",
+  });
+});

@@ -5,7 +5,7 @@ import { failure } from "../model/failure.ts";
 import { type StanzaName, stanzaName } from "../model/stanza.ts";
 import type { CommandName } from "./command-names.ts";
 import { type Environment, readEnvironment } from "./environment.ts";
-import { type ConfigFile, readConfigFile } from "./file.ts";
+import { CONFIG_FILE_NONE, type ConfigFile, readConfigFile } from "./file.ts";
 import { didYouMean } from "./nearest.ts";
 import type { RawOption, RawOptions } from "./raw-option.ts";
 import { type GivenSetting, Settings, type SettingsParts } from "./settings.ts";
@@ -29,6 +29,9 @@ const REPOSITORY_COMMANDS = [
   "version",
 ];
 
+/** Commands that have nothing to do with the stanzas of this machine: a broken file must not keep them from helping. */
+const FREE_COMMANDS: readonly CommandName[] = ["help", "version", "demo"];
+
 /**
  * Reads everything and checks it.
  *
@@ -41,11 +44,13 @@ export async function loadSettings(request: LoadRequest): Promise<Settings> {
     { origin: "flag", options: request.flags },
     { origin: "environment", options: environment.options },
   ];
-  const file = readConfigFile({
-    file: directPath(direct, "config"),
-    directory: directPath(direct, "config-path"),
-    includeDirectory: directPath(direct, "config-include-path"),
-  });
+  const file = FREE_COMMANDS.includes(request.command)
+    ? CONFIG_FILE_NONE
+    : readConfigFile({
+        file: directPath(direct, "config"),
+        directory: directPath(direct, "config-path"),
+        includeDirectory: directPath(direct, "config-include-path"),
+      });
   const stanza = chooseStanza(direct, file);
   const lasting = [...direct.slice(1), ...fileLayers(file, request.command, stanza)];
   const given = resolveLayers([...direct.slice(0, 1), ...lasting]);

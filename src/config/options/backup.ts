@@ -19,7 +19,8 @@ export const BACKUP_OPTIONS = {
     ],
     commands: ["backup", "restore"],
     commandLineOnly: true,
-    summary: "backup: full, diff or incr; restore: the kind of target",
+    summary:
+      "backup: full, diff or incr; restore: default, immediate, time, xid, name, lsn, standby, preserve or none",
     example: "full",
   },
   "start-fast": {

@@ -44,6 +44,7 @@ export const GENERAL_OPTIONS = {
   "dry-run": {
     type: "boolean",
     default: "n",
+    commands: ["stanza-create", "check", "backup", "restore", "expire", "stanza-delete"],
     summary: "print what would be done and change nothing",
     commandLineOnly: true,
   },
