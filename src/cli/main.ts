@@ -35,13 +35,10 @@ export interface ProcessInput {
  */
 export async function main(input: ProcessInput): Promise<number> {
   guardStreams();
-  let format: Output["format"] = "text";
   try {
-    const line = parseCommandLine(input.words);
-    format = wantsJson(line, input.environment) ? "json" : "text";
-    return await runLine(line, input.environment);
+    return await runLine(parseCommandLine(input.words), input.environment);
   } catch (error) {
-    writeNotice(format === "json" ? formatErrorJson(error) : formatError(error));
+    writeNotice(wantsJson(input) ? formatErrorJson(error) : formatError(error));
     return error instanceof HindsightError ? error.exitCode : EXIT.ourFault;
   }
 }
@@ -129,7 +126,9 @@ function isOn(line: CommandLine, name: "help" | "version"): boolean {
   return text !== undefined && parseBoolean(text, `--${name}`);
 }
 
-/** Known before the settings are, so that their errors take the right form too. */
-function wantsJson(line: CommandLine, environment: Environment): boolean {
-  return (line.options.get("output")?.texts.at(-1) ?? environment["HINDSIGHT_OUTPUT"]) === "json";
+/** Read from the bare words, so that errors of the command line itself take the right form too. */
+function wantsJson({ words, environment }: ProcessInput): boolean {
+  const place = words.findLastIndex((word) => /^--output(?:=|$)/.test(word));
+  if (place < 0) return environment["HINDSIGHT_OUTPUT"] === "json";
+  return (words[place]?.slice("--output=".length) || words[place + 1]) === "json";
 }
