@@ -8,7 +8,7 @@ import type { Environment } from "../config/environment.ts";
 import { loadSettings } from "../config/load.ts";
 import { parseBoolean } from "../config/value.ts";
 import type { Settings } from "../config/settings.ts";
-import { EXIT, failure } from "../model/failure.ts";
+import { EXIT, failure, isFailure } from "../model/failure.ts";
 import type { CommandSpec } from "./command-spec.ts";
 import { assignArguments, findCommand } from "./commands.ts";
 import type { Output } from "./invocation.ts";
@@ -75,8 +75,9 @@ async function runCommand(
     const context = createContext({ log, signal: signals.signal });
     return await module.run({ settings, words, context, output: createOutput(settings) });
   } catch (error) {
-    // Whatever an aborted operation throws, the cause is the signal.
-    const cause = signals.signal.aborted ? (signals.signal.reason as unknown) : error;
+    // Whatever an aborted operation throws, the cause is the signal; unless it says itself what it left behind.
+    const isOwn = !signals.signal.aborted || isFailure(error, "INTERRUPTED");
+    const cause = isOwn ? error : (signals.signal.reason as unknown);
     if (cause instanceof HindsightError) {
       // The console gets the error itself, whole, from main.
       log.detail("command failed", { code: cause.code, reason: cause.message });
