@@ -1,32 +1,26 @@
 // A line that is drawn again and again while something runs. Only on a terminal, and never with NO_COLOR.
-import { isLively, writeNoticeRaw } from "./streams.ts";
+import { drawLiveLine, eraseLiveLine, isLively } from "./streams.ts";
 
 const REDRAW_MS = 100;
 const BAR_WIDTH = 24;
-const CLEAR_LINE = "\r\u001b[2K";
 
-/** Shows the state of something that runs. Dispose it before anything else is printed. */
+/** Shows the state of something that runs, until it is disposed of. */
 export interface ProgressLine extends Disposable {
-  /** Replaces what is shown. */
+  /** Replaces what is shown; calls that come too fast are dropped. */
   show(text: string): void;
 }
 
 /** A line on standard error, or nothing when that is no terminal. */
 export function createProgressLine(lively: boolean = isLively()): ProgressLine {
   let drawnAtMs = Number.NEGATIVE_INFINITY;
-  let isShown = false;
   return {
     show(text) {
       const nowMs = performance.now();
       if (!lively || nowMs - drawnAtMs < REDRAW_MS) return;
       drawnAtMs = nowMs;
-      isShown = true;
-      writeNoticeRaw(`${CLEAR_LINE}${text.slice(0, (process.stderr.columns ?? 80) - 1)}`);
+      drawLiveLine(text);
     },
-    [Symbol.dispose]() {
-      if (isShown) writeNoticeRaw(CLEAR_LINE);
-      isShown = false;
-    },
+    [Symbol.dispose]: eraseLiveLine,
   };
 }
 

@@ -14,17 +14,31 @@ export function guardStreams(): void {
 
 /** Writes a piece of the result, ended with a line break. */
 export function writeResult(text: string): void {
+  eraseLiveLine();
   if (text !== "") process.stdout.write(text.endsWith("\n") ? text : `${text}\n`);
 }
 
 /** Writes lines for the person who watches. */
 export function writeNotice(text: string): void {
+  eraseLiveLine();
   process.stderr.write(text.endsWith("\n") ? text : `${text}\n`);
 }
 
-/** Writes without a line break, for a line that is drawn again. */
-export function writeNoticeRaw(text: string): void {
-  process.stderr.write(text);
+const CLEAR_LINE = "\r\u001b[2K";
+
+/** Whether the cursor stands behind a line that is drawn again and again. There is one terminal, so there is one. */
+let hasLiveLine = false;
+
+/** Draws the line that changes while something runs, in place of what was drawn before; cut to the terminal's width. */
+export function drawLiveLine(text: string): void {
+  process.stderr.write(`${CLEAR_LINE}${text.slice(0, (process.stderr.columns || 80) - 1)}`);
+  hasLiveLine = true;
+}
+
+/** Takes it away again; everything else that is written does so first. */
+export function eraseLiveLine(): void {
+  if (hasLiveLine) process.stderr.write(CLEAR_LINE);
+  hasLiveLine = false;
 }
 
 /** Whether standard error is a terminal that may show colours and moving lines. */
