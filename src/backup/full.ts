@@ -20,11 +20,13 @@ import { failure } from "../model/failure.ts";
 import { formatLsn, type Lsn } from "../model/lsn.ts";
 import type { StanzaName } from "../model/stanza.ts";
 import { formatSegmentName, segmentNumberAt, segmentNumberBefore } from "../model/wal-segment.ts";
+import { programDirectory } from "../postgres/binaries.ts";
 import { startBackupMode, stopBackupMode } from "../postgres/backup-mode.ts";
 import { type ClusterFacts, readClusterFacts } from "../postgres/cluster-facts.ts";
 import { connect, type ConnectionSettings, type Session } from "../postgres/connection.ts";
 import { warnAboutOutsideConfiguration } from "../postgres/data-directory/root.ts";
 import { type DataEntry, scanDataDirectory } from "../postgres/data-directory/scan.ts";
+import { runningServer } from "../postgres/server.ts";
 import { commitBackup, createIntent, newestLabel, revokeBackup } from "../repository/backup-set.ts";
 import { type ManifestEntry, type ManifestHeader, writeManifest } from "../repository/manifest.ts";
 import type { Repository } from "../repository/repository.ts";
@@ -48,7 +50,7 @@ export interface BackupRequest {
   readonly connection: ConnectionSettings;
   /** The data directory on this machine. */
   readonly dataDirectory: string;
-  /** Where PostgreSQL's programs are, as configured; recorded with the backup. */
+  /** Where PostgreSQL's programs are, as configured; recorded with the backup. Undefined: where the server runs from. */
   readonly binDirectory: string | undefined;
   /** Force a checkpoint at once instead of waiting for the next one. */
   readonly startFast: boolean;
@@ -289,10 +291,16 @@ async function proveAndDescribe(
     annotations: request.annotations,
     host: hostname(),
     dataDirectory: request.dataDirectory,
-    binDirectory: request.binDirectory,
+    binDirectory: request.binDirectory ?? (await serverPrograms(request.dataDirectory)),
     hindsightVersion: HINDSIGHT_VERSION,
     fromStandby: false,
   };
+}
+
+/** Where the server was started from, so that a restore finds the same programs. */
+async function serverPrograms(dataDirectory: string): Promise<string | undefined> {
+  const server = await runningServer(dataDirectory);
+  return server && (await programDirectory(server.pid));
 }
 
 function segmentName({ timeline, segmentSizeBytes }: ClusterFacts, number: bigint): string {

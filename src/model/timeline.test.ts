@@ -44,7 +44,7 @@ test("a history names the ancestors and gives the path without gaps", () => {
     { timeline: 3, begin: parseLsn("0/5000000"), end: undefined },
   ]);
   expect(describeHistory(history)).toBe(
-    "timeline 1 until 0/3000148, then timeline 2 until 0/5000000, then 3",
+    "timeline 1 until 0/3000148, then timeline 2 until 0/5000000, then timeline 3",
   );
 });
 

@@ -127,10 +127,10 @@ export function isOnPath(history: TimelineHistory, id: Timeline, end: Lsn): bool
   return stretch !== undefined && (stretch.end === undefined || end <= stretch.end);
 }
 
-/** A line such as `timeline 1 until 0/3000148, then 2`, for plans and messages. */
+/** A line such as `timeline 1 until 0/3000148, then timeline 2`, for plans and messages. */
 export function describeHistory(history: TimelineHistory): string {
   const steps = history.ancestors.map(
     (step) => `timeline ${step.timeline} until ${formatLsn(step.switchLsn)}, then `,
   );
-  return `${steps.join("")}${history.ancestors.length === 0 ? "timeline " : ""}${history.timeline}`;
+  return `${steps.join("")}timeline ${history.timeline}`;
 }

@@ -1,8 +1,8 @@
 // Finds PostgreSQL's own programs for a major version. Hindsight never carries its own: a data directory is only safe
 // with the programs of its major, so whatever is found is asked for its version before it is used.
 import { execFile } from "node:child_process";
-import { access, constants } from "node:fs/promises";
-import { delimiter, isAbsolute, join } from "node:path";
+import { access, constants, readlink } from "node:fs/promises";
+import { delimiter, dirname, isAbsolute, join } from "node:path";
 import type { Context } from "../base/context.ts";
 import { systemErrorCode } from "../base/errors.ts";
 import { failure } from "../model/failure.ts";
@@ -121,4 +121,18 @@ function versionOutput(program: string, signal: AbortSignal): Promise<string> {
       },
     );
   });
+}
+
+/**
+ * The directory of the program that a server runs, to be recorded with its backups.
+ *
+ * @param pid of its postmaster, on this machine.
+ * @returns undefined when the system does not tell.
+ */
+export async function programDirectory(pid: number): Promise<string | undefined> {
+  try {
+    return dirname(await readlink(`/proc/${pid}/exe`));
+  } catch {
+    return undefined;
+  }
 }

@@ -34,7 +34,7 @@ function describeBackup(plan: RestorePlan): readonly string[] {
 }
 
 function describeRecovery(plan: RestorePlan): readonly string[] {
-  const { type, target, timeline, history, wal, stopLsn, targetAction } = plan;
+  const { type, target, history, wal, stopLsn, targetAction } = plan;
   if (type === "none") return ["recovery: none"];
   if (type === "preserve") return ["recovery: as the destination's own settings say"];
   const goal =
@@ -47,7 +47,7 @@ function describeRecovery(plan: RestorePlan): readonly string[] {
         `WAL from ${wal.first} to ${wal.last}, ${wal.segmentCount} segments, all stored${wal.isEndOfArchive ? "; the archive ends there" : ""}`,
       ]
     : [];
-  return [goal, ...position, `timeline ${timeline}: ${describeHistory(history)}`, ...stored];
+  return [goal, ...position, `path: ${describeHistory(history)}`, ...stored];
 }
 
 function describePlaces({ destination, tablespaces, survey }: RestorePlan): readonly string[] {

@@ -49,7 +49,7 @@ describe("the route", () => {
       "3 files, 9 KiB, PostgreSQL 18",
       "recovery to just before LSN 0/450000, then pause",
       "recovery stops at 0/450000",
-      "timeline 1: timeline 1",
+      "path: timeline 1",
       "WAL from 000000010000000000000003 to 000000010000000000000004, 2 segments, all stored",
       `data directory ${site.path("to")} is created`,
       "file recovery.signal is written",

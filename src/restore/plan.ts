@@ -92,6 +92,8 @@ interface Route {
   readonly backup: ManifestHeader;
   readonly why: string;
   readonly history: TimelineHistory;
+  /** The target as PostgreSQL is told. */
+  readonly target: RecoveryTarget;
   readonly answer: TargetAnswer | undefined;
   readonly wal: WalPlan | undefined;
 }
@@ -134,12 +136,11 @@ export async function planRestore(given: RestoreRequest, context: Context): Prom
     backup: header,
     why: route.why,
     type: request.type,
-    target: request.target,
+    target: route.target,
     targetAction: request.targetAction,
     timeline: route.history.timeline,
     history: route.history,
-    stopLsn:
-      route.answer?.stopLsn ?? (request.target.kind === "lsn" ? request.target.lsn : undefined),
+    stopLsn: route.answer?.stopLsn ?? (route.target.kind === "lsn" ? route.target.lsn : undefined),
     wal: route.wal,
     destination,
     tablespaces,
@@ -177,16 +178,36 @@ async function planRoute(request: RestoreRequest, context: Context): Promise<Rou
           },
           context,
         );
-  return { backup, why, history: found.history, answer, wal };
+  return {
+    backup,
+    why,
+    history: found.history,
+    target: statedTarget(request, answer),
+    answer,
+    wal,
+  };
+}
+
+/** Whether recovery is to end where the archive does and stay there, which PostgreSQL only does at a target. */
+function staysAtEnd({ type, target, targetAction }: RestoreRequest): boolean {
+  return type === "default" && target.kind === "default" && targetAction !== "promote";
+}
+
+/** Without a target PostgreSQL promotes at the end of WAL, so "stay at the end" is said as its last record. */
+function statedTarget(request: RestoreRequest, answer: TargetAnswer | undefined): RecoveryTarget {
+  if (!answer || !staysAtEnd(request)) return request.target;
+  return { kind: "lsn", lsn: answer.stopLsn, exclusive: false };
 }
 
 /** Only these lie somewhere in WAL; the other types need no search. */
 async function resolveTarget(
-  { resolve, target }: RestoreRequest,
+  request: RestoreRequest,
   { archive, found }: { archive: WalArchive; found: Candidates },
   context: Context,
 ): Promise<TargetAnswer | undefined> {
-  if (!resolve || target.kind === "default" || target.kind === "immediate") return undefined;
+  const { resolve, target } = request;
+  if (!resolve || target.kind === "immediate") return undefined;
+  if (target.kind === "default" && !staysAtEnd(request)) return undefined;
   const { history, candidates } = found;
   return resolve({ archive, target, history, candidates }, context);
 }
@@ -250,7 +271,7 @@ function spaceNeeds({
 
 function planSettings(
   request: RestoreRequest,
-  { history, wal, answer }: Route,
+  { history, target, wal, answer }: Route,
   { hasInPlaceTablespaces }: ManifestSurvey,
 ): RecoverySettings {
   const flags = restoreCommandFlags({
@@ -263,7 +284,7 @@ function planSettings(
   });
   return recoverySettings({
     type: request.type,
-    target: request.target,
+    target,
     targetAction: request.targetAction,
     timeline: history.timeline,
     followLatest: (request.timeline ?? "latest") === "latest",
