@@ -92,7 +92,8 @@ export const RESTORE_OPTIONS = {
     default: "n",
     commands: ["restore", "stop", "stanza-delete", "expire"],
     commandLineOnly: true,
-    summary: "restore over a stopped cluster or an unfinished restore; everything in it is replaced",
+    summary:
+      "restore over a stopped cluster or an unfinished restore; everything in it is replaced",
   },
   "archive-mode": {
     type: "enum",
