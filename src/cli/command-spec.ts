@@ -26,6 +26,7 @@ export const ARGUMENT_OPTIONS: Partial<Record<ArgumentName, string>> = {
   DESTINATION: "pg1-path",
 };
 
+/** One command of this release. */
 export interface CommandSpec {
   readonly name: CommandName;
   /** One line, lower case, no final stop. */

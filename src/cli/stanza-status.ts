@@ -23,6 +23,7 @@ export const STATUS_CODES = {
   "different across repos": 4,
   other: 99,
 } as const;
+/** The state of a stanza, in pgBackRest's words. */
 export type StatusMessage = keyof typeof STATUS_CODES;
 
 /** A stanza in one repository. */
@@ -38,6 +39,7 @@ export interface StanzaInRepository {
   readonly gaps: readonly WalGap[];
 }
 
+/** A stanza over all repositories. */
 export interface StanzaStatus {
   readonly name: StanzaName;
   readonly repositories: readonly StanzaInRepository[];

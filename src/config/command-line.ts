@@ -6,6 +6,7 @@ import { failure } from "../model/failure.ts";
 import { findOption } from "./options.ts";
 import { addRawText, type RawOption, type RawOptions, requireOption } from "./raw-option.ts";
 
+/** The arguments of the process, split but not yet judged. */
 export interface CommandLine {
   /** Everything that is no option, in order; the first word is the command. */
   readonly words: readonly string[];

@@ -3,6 +3,7 @@
 import { failure } from "../model/failure.ts";
 import { didYouMean } from "./nearest.ts";
 
+/** Every command's own name, sorted. */
 export const COMMAND_NAMES = [
   "agent",
   "annotate",

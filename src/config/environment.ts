@@ -11,6 +11,7 @@ const RESERVED = /^HINDSIGHT_(?:NODE|TEST|TEST_.*)$/;
 /** Name-value pairs as in `process.env`. */
 export type Environment = Readonly<Record<string, string | undefined>>;
 
+/** What the environment says. */
 export interface EnvironmentOptions {
   readonly options: RawOptions;
   /** One sentence for each variable that looks like an option and is none; a stray variable must not stop a backup. */

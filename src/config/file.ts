@@ -22,6 +22,7 @@ export interface ConfigPlace {
   readonly includeDirectory: string | undefined;
 }
 
+/** A configuration file, checked but not yet applied to a stanza and a command. */
 export interface ConfigFile {
   /** Absolute; undefined when there is no file. */
   readonly path: string | undefined;

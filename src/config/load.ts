@@ -12,6 +12,7 @@ import { type GivenSetting, Settings, type SettingsParts } from "./settings.ts";
 import { checkEffects, checkSupport } from "./support.ts";
 import { parseOptionValue } from "./value.ts";
 
+/** What settings are made of, beside the file. */
 export interface LoadRequest {
   readonly command: CommandName;
   /** Options of the command line. */

@@ -12,6 +12,7 @@ import { getWalFile, statWalFile, type WalArchive } from "../../repository/wal-a
 const POLL_MS = 100;
 const RESTORE_POINT_NAME = "hindsight check";
 
+/** What the round trip needs. */
 export interface RoundTripRequest {
   readonly session: Session;
   readonly facts: ClusterFacts;

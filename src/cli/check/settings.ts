@@ -19,6 +19,7 @@ export const CHECKED_SETTINGS = [
   "fsync",
 ] as const;
 
+/** Rows by name; one that this major does not have is left out. */
 export type CheckedSettings = Readonly<
   Partial<Record<(typeof CHECKED_SETTINGS)[number], SettingRow>>
 >;

@@ -9,6 +9,7 @@ import type { RestorePlan } from "../../restore/plan.ts";
 import type { JsonValue } from "./json.ts";
 import { formatDuration, formatSize, roundSeconds } from "./units.ts";
 
+/** Everything that is known when a restore is done. */
 export interface RestoreEnding {
   readonly plan: RestorePlan;
   readonly result: RestoreResult;

@@ -1,5 +1,6 @@
 // Options of WAL archiving.
 
+/** Rows of the option table on the WAL archive. */
 export const ARCHIVE_OPTIONS = {
   "archive-timeout": {
     type: "time",

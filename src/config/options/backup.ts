@@ -1,5 +1,6 @@
 // Options of backup, stanza-create and the catalogue.
 
+/** Rows of the option table on backups and the catalogue. */
 export const BACKUP_OPTIONS = {
   type: {
     type: "enum",

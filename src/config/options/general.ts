@@ -1,5 +1,6 @@
 // Options that every command knows: where the configuration is, what is printed, how hard the machine works.
 
+/** Rows of the option table that every command knows. */
 export const GENERAL_OPTIONS = {
   stanza: {
     type: "string",

@@ -1,5 +1,6 @@
 // Options that say what is logged where. The result of a command is never a log line.
 
+/** Rows of the option table on logs. */
 export const LOGGING_OPTIONS = {
   "log-level-console": {
     type: "enum",

@@ -1,5 +1,6 @@
 // Options of the cluster: pg1-…
 
+/** Rows of the option table on the cluster. */
 export const POSTGRES_OPTIONS = {
   "pg-path": {
     group: "pg",

@@ -1,6 +1,7 @@
 // Options of repositories that are not on a filesystem. This release knows their names, so that a configuration file
 // can be read as it is; a repository of such a type is refused, so none of them has an effect.
 
+/** Rows of the option table on object stores and SFTP. */
 export const REMOTE_REPOSITORY_OPTIONS = {
   "repo-s3-bucket": {
     group: "repo",

@@ -1,5 +1,6 @@
 // Options of a repository: repo1-… Object stores beyond the filesystem are in remote-repository.ts.
 
+/** Rows of the option table on repositories. */
 export const REPOSITORY_OPTIONS = {
   "repo-path": {
     group: "repo",

@@ -1,5 +1,6 @@
 // Options of restore: which backup, which target, where to, and what happens at the end.
 
+/** Rows of the option table on restores. */
 export const RESTORE_OPTIONS = {
   set: {
     type: "string",

@@ -1,5 +1,6 @@
 // Options of pgBackRest's own server between hosts. Hindsight has none; the names are known so that files can be read.
 
+/** Rows of the option table on pgBackRest's server. */
 export const SERVER_OPTIONS = {
   "tls-server-address": {
     type: "string",
