@@ -23,6 +23,7 @@ import { firstAnswer } from "./first-answer.ts";
 import { type Following, pathPosition } from "./recovery-path.ts";
 import { checkWalFileContent } from "./wal-file-content.ts";
 
+/** One call of restore_command: which file, where to, and what is known of the recovery that asks. */
 export interface GetRequest {
   /** The file PostgreSQL wants, its %f. */
   readonly name: string;

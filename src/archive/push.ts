@@ -16,6 +16,7 @@ import {
 import { putWalFile, type WalArchive } from "../repository/wal-archive.ts";
 import { checkWalFileContent, TEXT_FILE_SIZE_MAX_BYTES } from "./wal-file-content.ts";
 
+/** One call of archive_command: which file goes into which archive. */
 export interface PushRequest {
   /** Where the file is; its last part is the name it is archived under. */
   readonly path: string;

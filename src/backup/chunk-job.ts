@@ -15,6 +15,7 @@ export interface ChunkPiece {
   readonly firstBlock: number | undefined;
 }
 
+/** What a worker thread is given: the pieces of one blob, to be read, checked and compressed. */
 export interface ChunkJob {
   readonly root: string;
   readonly pieces: readonly ChunkPiece[];
@@ -39,6 +40,7 @@ export type PieceOutcome =
       readonly badBlocks: readonly number[];
     };
 
+/** What a worker thread gives back: the blob, and for each piece of the job, in its order, what became of it. */
 export interface ChunkAnswer {
   /** Undefined when there was nothing to store: every piece vanished or was empty. */
   readonly blob: EncodedBlob | undefined;

@@ -15,6 +15,7 @@ export type CopyUnit =
   | { readonly kind: "file"; readonly entry: DataEntry }
   | { readonly kind: "bundle"; readonly entries: readonly DataEntry[] };
 
+/** What a scan of the data directory comes down to for the copy: what is read, in which order, and how much it is. */
 export interface CopyPlan {
   readonly units: readonly CopyUnit[];
   /** Directories, links and empty files: nothing to read. */

@@ -27,6 +27,7 @@ import type { Repository } from "../repository/repository.ts";
 import type { ChunkAnswer, ChunkJob, ChunkPiece, PieceOutcome } from "./chunk-job.ts";
 import { CHUNK_SIZE_BYTES, type CopyPlan, type CopyUnit } from "./copy-plan.ts";
 
+/** What is copied, as planned, and where to. The server is in backup mode since `startLsn`. */
 export interface CopyRequest {
   readonly repository: Repository;
   readonly stanza: StanzaName;
@@ -42,6 +43,7 @@ export interface CopyRequest {
   readonly onProgress: (progress: CopyProgress) => void;
 }
 
+/** How far the copy is, as of the file or chunk that was done last. */
 export interface CopyProgress {
   readonly bytesDone: number;
   readonly bytesTotal: number;
@@ -49,6 +51,7 @@ export interface CopyProgress {
   readonly filesTotal: number;
 }
 
+/** What was copied, for the manifest. */
 export interface CopyResult {
   /** Files as they were read; those that vanished are not here. In no order. */
   readonly files: readonly FileEntry[];
@@ -56,8 +59,10 @@ export interface CopyResult {
   readonly pageErrors: readonly PageErrors[];
 }
 
+/** The manifest's entry of a regular file. */
 export type FileEntry = Extract<ManifestEntry, { kind: "file" }>;
 
+/** Blocks of one relation file whose checksum or header stayed wrong when they were read again. */
 export interface PageErrors {
   readonly path: BytePath;
   /** Counted within the relation's fork. */

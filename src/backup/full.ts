@@ -43,6 +43,7 @@ const CONTROL_FILE = textPath("global/pg_control");
 /** Labels tried before giving up: each try means that another host reserved the same second. */
 const LABEL_ATTEMPT_MAX = 20;
 
+/** What to back up and how: a local data directory, the server on it, and the stanza that it goes to. */
 export interface BackupRequest {
   readonly repository: Repository;
   readonly stanza: StanzaName;
@@ -63,6 +64,7 @@ export interface BackupRequest {
   readonly onProgress?: ((progress: CopyProgress) => void) | undefined;
 }
 
+/** A backup that is complete and listed. */
 export interface BackupResult {
   readonly header: ManifestHeader;
   readonly seconds: number;

@@ -3,6 +3,7 @@ import { type Clock, systemClock } from "./clock.ts";
 import { type Log, silentLog } from "./log.ts";
 import { type Random, systemRandom } from "./random.ts";
 
+/** What every operation is given instead of reaching for it: time, randomness, the log, and the wish to end. */
 export interface Context {
   readonly clock: Clock;
   readonly random: Random;

@@ -41,6 +41,7 @@ export const systemFileSystem: FileSystem = { link, mkdir, open, rename, unlink 
 /** Bytes at once, or in order as they come. */
 export type FileContent = Uint8Array | AsyncIterable<Uint8Array>;
 
+/** How a file or directory is made, each with its default. */
 export interface FileOptions {
   /** Permission bits, narrowed by the umask. Default 0600 for files, 0700 for directories. */
   readonly mode?: number | undefined;

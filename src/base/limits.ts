@@ -1,7 +1,10 @@
 // Limits that are not a matter of taste. Limits of one part live in that part.
 
+/** Bytes of a kibibyte. */
 export const KIB: number = 1024;
+/** Bytes of a mebibyte. */
 export const MIB: number = 1024 * KIB;
+/** Bytes of a gibibyte. */
 export const GIB: number = 1024 * MIB;
 
 /** Runs `work` over `items` with at most `concurrencyMax` at a time; the first failure aborts the rest. */

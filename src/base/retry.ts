@@ -1,6 +1,7 @@
 // Trying again: exponential delays with a ceiling and a limit of attempts.
 import type { Clock } from "./clock.ts";
 
+/** How often and how patiently an operation is tried again: the delay doubles from the first to the longest. */
 export interface RetryPolicy {
   readonly attemptCountMax: number;
   readonly delayFirstMs: number;

@@ -7,6 +7,7 @@ declare const labelBrand: unique symbol;
 /** `20261121-024000F`, `20261121-024000F_20261121-060000D` or `…I`. */
 export type BackupLabel = string & { readonly [labelBrand]: true };
 
+/** Full, differential, incremental: pgBackRest's words. */
 export const BACKUP_TYPES = ["full", "diff", "incr"] as const;
 export type BackupType = (typeof BACKUP_TYPES)[number];
 

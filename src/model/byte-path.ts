@@ -8,6 +8,7 @@ declare const bytePathBrand: unique symbol;
 /** A relative path, parts joined by `/`, one byte a character. "" is the root itself. */
 export type BytePath = string & { readonly [bytePathBrand]: true };
 
+/** The top directory itself. */
 export const ROOT_PATH: BytePath = "" as BytePath;
 
 /** Takes a name as `readdir` with `encoding: "buffer"` gives it. */

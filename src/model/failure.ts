@@ -182,6 +182,7 @@ export const FAILURES = {
   DEMO_COUNT_WRONG: { exit: 33, means: "A count of the demonstration is not what it must be." },
 } as const;
 
+/** A code of the table above, and with it an exit status. */
 export type FailureCode = keyof typeof FAILURES;
 
 /**

@@ -17,6 +17,7 @@ export const RESTORE_TYPES = [
 ] as const;
 export type RestoreType = (typeof RESTORE_TYPES)[number];
 
+/** What PostgreSQL does when it reaches the target: `recovery_target_action`. */
 export const TARGET_ACTIONS = ["pause", "promote", "shutdown"] as const;
 export type TargetAction = (typeof TARGET_ACTIONS)[number];
 

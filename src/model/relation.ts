@@ -1,5 +1,6 @@
 // Files of relations: what a name below base/, global/ or a tablespace says about the relation it holds.
 
+/** The files of one relation by what they hold: rows, free space, visibility, and what an unlogged one is reset to. */
 export const FORKS = ["main", "fsm", "vm", "init"] as const;
 export type Fork = (typeof FORKS)[number];
 

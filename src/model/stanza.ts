@@ -4,6 +4,7 @@ import { failure } from "./failure.ts";
 
 declare const stanzaBrand: unique symbol;
 
+/** The name of a stanza, fit to be a directory: made by {@link stanzaName} alone. */
 export type StanzaName = string & { readonly [stanzaBrand]: true };
 
 const STANZA_NAME = /^[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}$/;

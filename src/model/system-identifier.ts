@@ -3,6 +3,7 @@
 
 declare const systemIdentifierBrand: unique symbol;
 
+/** The number that initdb gives a cluster, 64 bits; copies and standbys share it. */
 export type SystemIdentifier = bigint & { readonly [systemIdentifierBrand]: true };
 
 /** @throws {RangeError} outside 0 … 2^64-1. */

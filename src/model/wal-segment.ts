@@ -4,7 +4,9 @@ import { failure } from "./failure.ts";
 import { type Lsn, lsn } from "./lsn.ts";
 import { formatTimeline, parseTimelineDigits, type Timeline } from "./timeline.ts";
 
+/** The smallest `wal_segment_size`. */
 export const SEGMENT_SIZE_MIN_BYTES: number = 1024 * 1024;
+/** The largest `wal_segment_size`. */
 export const SEGMENT_SIZE_MAX_BYTES: number = 1024 * 1024 * 1024;
 
 /** A place in the sequence of segments of one timeline. `number` counts from LSN 0/0 in units of the segment size. */

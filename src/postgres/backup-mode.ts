@@ -11,6 +11,7 @@ import { formatSegmentName, segmentNumberAt } from "../model/wal-segment.ts";
 import { type ClusterFacts, text, TIMELINE_SQL, truth } from "./cluster-facts.ts";
 import type { Row, Session } from "./connection.ts";
 
+/** What the server said when backup mode began. */
 export interface BackupStart {
   /** Where replay must begin: the redo position of the backup's checkpoint. */
   readonly startLsn: Lsn;
@@ -20,6 +21,7 @@ export interface BackupStart {
   readonly startTime: Temporal.Instant;
 }
 
+/** What the server said when backup mode ended. */
 export interface BackupStop {
   /** Replay must reach this position before the copy is consistent. */
   readonly stopLsn: Lsn;

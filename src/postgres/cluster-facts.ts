@@ -8,6 +8,7 @@ import type { Row, Session } from "./connection.ts";
 
 /** Oldest and newest PostgreSQL major version that is understood. */
 export const MAJOR_VERSION_MIN = 14;
+/** The newest one. */
 export const MAJOR_VERSION_MAX = 18;
 
 /** Settings that a backup records or a command judges; shown as PostgreSQL shows them, with units (`60s`, `16MB`). */
@@ -51,6 +52,7 @@ export const RECORDED_SETTINGS = [
   "wal_segment_size",
 ] as const;
 
+/** A tablespace, as pg_tablespace has it. */
 export interface TablespaceFacts {
   readonly oid: number;
   readonly name: string;
@@ -58,6 +60,7 @@ export interface TablespaceFacts {
   readonly location: string;
 }
 
+/** A database, as pg_database has it. */
 export interface DatabaseFacts {
   readonly oid: number;
   readonly name: string;
@@ -67,6 +70,7 @@ export interface DatabaseFacts {
   readonly tablespace: number;
 }
 
+/** What a running server says about its cluster and itself, read in one session. */
 export interface ClusterFacts {
   /** `server_version_num`, such as 180004. */
   readonly versionNumber: number;

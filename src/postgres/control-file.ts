@@ -87,6 +87,7 @@ export type ClusterState = (typeof CLUSTER_STATES)[number];
 export const WAL_LEVELS = ["minimal", "replica", "logical"] as const;
 export type WalLevel = (typeof WAL_LEVELS)[number];
 
+/** The fields of global/pg_control that a backup or restore needs, of any supported major version. */
 export interface ControlFile {
   readonly systemIdentifier: SystemIdentifier;
   readonly controlVersion: number;

@@ -66,6 +66,7 @@ export interface TransactionEndEvent extends PlacedRecord {
   readonly transaction: TransactionEnd;
 }
 
+/** A restore point was set: where recovery to its name can end. */
 export interface RestorePointEvent extends PlacedRecord {
   readonly kind: "restorePoint";
   readonly point: RestorePoint;

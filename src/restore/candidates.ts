@@ -10,6 +10,7 @@ import { type ManifestHeader, readManifestHeader } from "../repository/manifest.
 import { listHistories, readHistory, type WalArchive } from "../repository/wal-archive.ts";
 import { chooseTimeline, type TimelinePlan } from "./choose-timeline.ts";
 
+/** The pinned timeline, and the backups that a restore along it can begin with. */
 export type Candidates = TimelinePlan<ManifestHeader>;
 
 /**

@@ -12,6 +12,7 @@ import type { ManifestHeader } from "../repository/manifest.ts";
 import type { WalArchive } from "../repository/wal-archive.ts";
 import type { BackupFacts } from "./choose-timeline.ts";
 
+/** Where on this path does the target lie, and which of these backups lie before it? */
 export interface TargetQuestion {
   readonly archive: WalArchive;
   readonly target: RecoveryTarget;
@@ -40,6 +41,7 @@ export interface TargetAnswer {
  */
 export type TargetResolver = (question: TargetQuestion, context: Context) => Promise<TargetAnswer>;
 
+/** The backup that a restore begins with, and the reason for a reader. */
 export interface BackupChoice<Backup extends BackupFacts> {
   readonly backup: Backup;
   /** Why this one, as a clause: `it is the newest backup that was complete before the target`. */
@@ -68,6 +70,7 @@ export function chooseBackup<Backup extends BackupFacts>(
   return { backup, why: answer ? COMPLETE_AT_TARGET : reason(target) };
 }
 
+/** What decides between the candidates. */
 export interface ChoiceOptions {
   readonly answer: TargetAnswer | undefined;
   /** Whether the user named the backup. */

@@ -27,6 +27,7 @@ export interface TimelinePlan<Backup extends BackupFacts> {
   readonly candidates: readonly Backup[];
 }
 
+/** Which timeline did the user mean, given what the archive knows and which backups there are? */
 export interface TimelineQuestion<Backup extends BackupFacts> {
   readonly choice: TimelineChoice;
   /** Histories of every timeline that is known, timeline 1 included, in any order. */

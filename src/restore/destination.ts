@@ -26,12 +26,14 @@ import { hasMarker } from "./marker.ts";
  */
 export type DestinationState = "absent" | "empty" | "cluster" | "aborted";
 
+/** Where the data directory will lie, what lies there now, and whose it will be. */
 export interface DestinationPlan extends Location {
   readonly state: DestinationState;
   /** Who the files are given to; undefined when that is who runs the restore. */
   readonly owner: Owner | undefined;
 }
 
+/** Where the user wants the data directory, and what must not be harmed by it. */
 export interface DestinationRequest {
   readonly path: string;
   /** `--delta` or `--force` was given. */

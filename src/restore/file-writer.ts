@@ -18,8 +18,10 @@ import type { PackReader } from "../repository/pack-reader.ts";
 import type { PackShelf } from "./pack-shelf.ts";
 import { CONTROL_FILE, type Places, type TreePath } from "./places.ts";
 
+/** The manifest's entry of a regular file. */
 export type FileEntry = Extract<ManifestEntry, { kind: "file" }>;
 
+/** How far the restore is, as of the file that was written last. */
 export interface RestoreProgress {
   readonly bytesDone: number;
   readonly bytesTotal: number;
@@ -27,6 +29,7 @@ export interface RestoreProgress {
   readonly filesTotal: number;
 }
 
+/** Where the bytes come from, where they go, and who is told of it. */
 export interface WriterOptions {
   readonly places: Places;
   readonly shelf: PackShelf;
@@ -56,6 +59,7 @@ const NOT_WRITTEN: ReadonlySet<string> = new Set([
   MARKER_FILE,
 ]);
 
+/** The settings that PostgreSQL reads last; recovery's own go to its end. */
 export const AUTO_CONF_FILE: BytePath = textPath("postgresql.auto.conf");
 
 /** Files whose content the restore changes; they are read into memory instead. */
@@ -76,6 +80,7 @@ interface Unit {
   readonly shared: Pick<BlobUse, "pack" | "blob"> | undefined;
 }
 
+/** Writes the entries of one manifest to their places, some units at a time; used once. */
 export class FileWriter {
   /** What was written and must be made durable. */
   readonly files: TreePath[] = [];

@@ -5,11 +5,13 @@ import { basename, dirname, join, normalize } from "node:path";
 import { systemErrorCode } from "../base/errors.ts";
 import { failure } from "../model/failure.ts";
 
+/** A user and group of the system, by number. */
 export interface Owner {
   readonly uid: number;
   readonly gid: number;
 }
 
+/** A place of the file system, as far as it exists. */
 export interface Location {
   /** As it was given. */
   readonly given: string;

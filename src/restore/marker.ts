@@ -10,6 +10,7 @@ import { type BytePath, textPath } from "../model/byte-path.ts";
 /** Name of the marker in the destination. */
 export const MARKER_FILE: BytePath = textPath("hindsight.restore-incomplete");
 
+/** What the marker says: whose remains lie here, and where else. */
 export interface Marker {
   readonly backup: BackupLabel;
   /** Locations that the restore writes to, absolute. */

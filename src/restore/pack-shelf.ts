@@ -10,6 +10,7 @@ import type { Repository } from "../repository/repository.ts";
 /** Directories of packs in memory: about 64 bytes a blob, so some hundred kilobytes. */
 const OPEN_PACK_COUNT_MAX = 128;
 
+/** Opens the packs of one backup when they are first asked for, and keeps the last used ones open to share. */
 export class PackShelf {
   readonly #repository: Repository;
   readonly #stanza: StanzaName;

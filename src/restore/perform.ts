@@ -31,6 +31,7 @@ import type { RestorePlan } from "./plan.ts";
 import { targetSetting } from "./recovery-settings.ts";
 import type { TablespacePlan } from "./tablespaces.ts";
 
+/** Where a plan's bytes come from, and who is told how far it is. */
 export interface PerformOptions {
   /** Only read. */
   readonly repository: Repository;

@@ -29,6 +29,7 @@ import { type ManifestSurvey, surveyManifest } from "./survey.ts";
 import { planTablespaces, type TablespaceMapping, type TablespacePlan } from "./tablespaces.ts";
 import { planWal, type WalPlan, type WalReach } from "./wal-path.ts";
 
+/** A restore as the user asked for it, parsed and not yet judged. */
 export interface RestoreRequest {
   readonly repository: Repository;
   readonly stanza: StanzaName;

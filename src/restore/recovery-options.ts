@@ -2,6 +2,7 @@
 import { failure } from "../model/failure.ts";
 import type { RestoreType } from "../model/recovery-target.ts";
 
+/** Recovery options after the type that they may imply was taken out of them. */
 export interface NormalizedOptions {
   readonly type: RestoreType;
   /** Names in lower case with underscores. */

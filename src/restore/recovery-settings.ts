@@ -12,6 +12,7 @@ import type { Timeline } from "../model/timeline.ts";
 import { formatInZone } from "../model/timestamp.ts";
 import type { Setting } from "./auto-conf.ts";
 
+/** The empty file whose existence tells PostgreSQL to recover, or to follow as a standby. */
 export type SignalFile = "recovery.signal" | "standby.signal";
 
 /** What will be written; empty for `preserve`, which keeps what the destination has. */
@@ -23,6 +24,7 @@ export interface RecoverySettings {
   readonly removed: ReadonlySet<string>;
 }
 
+/** What the settings are derived from. */
 export interface RecoverySettingsRequest {
   readonly type: RestoreType;
   readonly target: RecoveryTarget;

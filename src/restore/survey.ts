@@ -12,6 +12,7 @@ export interface PlaceUsage {
   readonly sizeBytes: number;
 }
 
+/** What one pass over the manifest tells: how much lies in which place, and what a plan must know of it. */
 export interface ManifestSurvey {
   /** All places together. */
   readonly total: PlaceUsage;

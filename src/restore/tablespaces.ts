@@ -18,6 +18,7 @@ export interface TablespaceMapping {
   readonly all: string | undefined;
 }
 
+/** Where one linked tablespace will lie, and what is there now. */
 export interface TablespacePlan extends Location {
   readonly oid: number;
   readonly name: string;
@@ -28,6 +29,7 @@ export interface TablespacePlan extends Location {
   readonly owner: Owner | undefined;
 }
 
+/** The tablespaces that were backed up, where the user wants them, and what must not be harmed by it. */
 export interface TablespaceRequest {
   /** Linked tablespaces of the backup: OID and the location they had. */
   readonly locations: ReadonlyMap<number, { readonly location: string }>;

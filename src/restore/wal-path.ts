@@ -41,6 +41,7 @@ export type WalReach =
   | { readonly kind: "position"; readonly lsn: Lsn }
   | { readonly kind: "segment"; readonly name: string };
 
+/** Which WAL does a restore need: from the backup's start to its stop, and on to where it shall reach. */
 export interface WalQuestion {
   readonly history: TimelineHistory;
   readonly startLsn: Lsn;

@@ -11,6 +11,7 @@ import { type FailureCode, failure } from "../model/failure.ts";
 import { collectContent } from "./memory.ts";
 import type { CallOptions, ListPage, ObjectStore, PutOutcome } from "./object-store.ts";
 
+/** The calls of a store that can go wrong. */
 export const STORE_METHODS = ["put", "get", "stat", "list", "remove"] as const;
 export type StoreMethod = (typeof STORE_METHODS)[number];
 
@@ -58,6 +59,7 @@ export interface StoreCall {
   readonly fault: Fault["kind"] | undefined;
 }
 
+/** A store that fails by its rules, and remembers how it was called. */
 export interface FaultyStore extends ObjectStore {
   /** Every call so far, in order. */
   readonly calls: readonly StoreCall[];

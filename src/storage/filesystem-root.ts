@@ -6,6 +6,7 @@ import { failure } from "../model/failure.ts";
 import { filesystemError, foreignFileError, isAbsence } from "./filesystem-error.ts";
 import type { ObjectKey } from "./object-store.ts";
 
+/** The directory of a filesystem store: it leads to what lies below it, and nowhere else. */
 export interface FilesystemRoot {
   /** The root's path without links, and with a key or prefix below it. */
   pathOf(key: string): Promise<string>;

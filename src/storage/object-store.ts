@@ -22,6 +22,7 @@ export type ObjectKey = string;
 /** The bytes of an object: all at once, or in order as they come. A stream can be stored only once. */
 export type ObjectContent = Uint8Array | AsyncIterable<Uint8Array>;
 
+/** An object as a listing or `stat` tells of it. */
 export interface ObjectStat {
   readonly key: ObjectKey;
   readonly sizeBytes: number;
@@ -36,6 +37,7 @@ export interface ByteRange {
   readonly lengthBytes: number;
 }
 
+/** Which part of a listing is wanted. */
 export interface ListOptions {
   /** Only entries that sort after this key or prefix: the `next` of the page before. */
   readonly after?: string | undefined;
@@ -49,6 +51,7 @@ export interface ListOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
+/** One page of a listing. */
 export interface ListPage {
   /** Sorted by key, byte by byte. */
   readonly objects: readonly ObjectStat[];
@@ -61,6 +64,7 @@ export interface ListPage {
 /** Entries of one page, as most object stores have it. */
 export const LIST_PAGE_MAX = 1000;
 
+/** What every call takes: the signal that ends its waiting. */
 export interface CallOptions {
   readonly signal?: AbortSignal | undefined;
 }

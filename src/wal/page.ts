@@ -24,7 +24,9 @@ import { formatLsn, type Lsn, lsn } from "../model/lsn.ts";
 import { type SystemIdentifier, systemIdentifier } from "../model/system-identifier.ts";
 import { isSegmentSize, parseSegmentName, segmentBegin } from "../model/wal-segment.ts";
 
+/** Bytes of the header of most pages, with padding. */
 export const SHORT_PAGE_HEADER_BYTES = 24;
+/** Bytes of the header of a segment's first page. */
 export const LONG_PAGE_HEADER_BYTES = 40;
 
 /** XLOG_PAGE_MAGIC of every supported major version; checked against real servers of each. */
@@ -36,6 +38,7 @@ export const MAGICS: ReadonlyMap<number, number> = new Map([
   [0xd118, 18],
 ]);
 
+/** What the bits of `xlp_info` say. */
 export const PAGE_FLAGS = {
   /** The page begins with the rest of a record. */
   firstIsContinuation: 0x0001,
@@ -46,6 +49,7 @@ export const PAGE_FLAGS = {
   overwritesContinuation: 0x0008,
 } as const;
 
+/** Every bit of {@link PAGE_FLAGS}; another one is damage. */
 export const PAGE_FLAGS_ALL = 0x000f;
 const PAGE_SIZE_MIN_BYTES = 1024;
 const PAGE_SIZE_MAX_BYTES = 65_536;

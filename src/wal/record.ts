@@ -43,6 +43,7 @@ import {
 } from "./block-reference.ts";
 import { extendCrc32c } from "./crc32c.ts";
 
+/** Bytes of the header that every record begins with. */
 export const RECORD_HEADER_BYTES = 24;
 /** Records begin at multiples of this. */
 export const RECORD_ALIGNMENT_BYTES = 8;

@@ -1,6 +1,7 @@
 // Counting the rows that matter, in production and in what was recovered.
 import type { Session } from "../../postgres/connection.ts";
 
+/** Rows of each of the demonstration's tables. */
 export interface RowCounts {
   readonly users: number;
   readonly orders: number;

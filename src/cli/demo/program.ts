@@ -2,6 +2,7 @@
 import { spawn } from "node:child_process";
 import type { RuntimeUser } from "./embedded-user.ts";
 
+/** How a program ended, and all that it printed. */
 export interface ProgramEnd {
   /** 128 and more when a signal ended it, as a shell counts. */
   readonly status: number;
@@ -9,6 +10,7 @@ export interface ProgramEnd {
   readonly stderr: string;
 }
 
+/** A program to run: its path, parameters and directory, as which user, and what ends it early. */
 export interface ProgramStart {
   readonly program: string;
   readonly parameters: readonly string[];

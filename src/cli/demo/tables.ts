@@ -8,6 +8,7 @@ export const BASELINE: RowCounts = { users: 1_000, orders: 60_004, criticalOrder
 /** Rows at the instant before the accident: 100 ordinary orders and 500 critical ones later. */
 export const BEFORE_ACCIDENT: RowCounts = { users: 1_000, orders: 60_104, criticalOrders: 10_500 };
 
+/** Statements that create the empty tables. */
 export const CREATE_TABLES: readonly string[] = [
   `CREATE TABLE users (
      id serial PRIMARY KEY,
@@ -29,6 +30,7 @@ export const CREATE_TABLES: readonly string[] = [
   `CREATE INDEX idx_orders_created ON critical_orders (created_at)`,
 ];
 
+/** Statements that fill them with the rows of {@link BASELINE}. */
 export const FILL_TABLES: readonly string[] = [
   `INSERT INTO users (name, email)
    SELECT 'User ' || n, 'user' || n || '@example.com' FROM generate_series(1, 1000) n`,

@@ -1,6 +1,7 @@
 // How the demonstration speaks: chapters, commands as they would be typed, their real output, and tables of counts.
 // Writes through the function it is given; colour only when asked for.
 
+/** The narrator's voice: everything the demonstration shows goes through one of these. */
 export interface Telling {
   /** A new part of the story. */
   chapter(title: string): void;

@@ -48,6 +48,7 @@ export interface DataEntry {
   readonly target?: BytePath;
 }
 
+/** What a scan has to know, and whom it tells. */
 export interface ScanOptions {
   /** PostgreSQL's major version, 14 to 18. */
   readonly major: number;
