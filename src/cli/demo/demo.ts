@@ -7,6 +7,7 @@ import { DemoStage, PRODUCTION_PORT, RECOVERED_PORT } from "./stage.ts";
 import { type StoryFacts, tellStory } from "./story.ts";
 import { createTelling, type Telling } from "./telling.ts";
 
+/** How the demonstration is told, and what stays of it. */
 export interface DemoRequest {
   /** Leave both servers up. */
   readonly keep: boolean;
@@ -16,6 +17,7 @@ export interface DemoRequest {
   readonly write: (text: string) => void;
 }
 
+/** What the demonstration came to, as text and as JSON. */
 export interface DemoResult {
   /** The last lines. */
   readonly closing: string;
@@ -38,7 +40,7 @@ export interface DemoResult {
 export async function runDemo(request: DemoRequest, context: Context): Promise<DemoResult> {
   const beginMs = context.clock.monotonicMs();
   const telling = createTelling(request.write, request.colour);
-  await using stage = await DemoStage.open(context);
+  await using stage = await DemoStage.open({ keep: request.keep, context });
   const facts = await tellStory(stage, telling, context);
   telling.chapter("Proof");
   const reports = await writeReports(facts, request.reportDirectory);
@@ -46,6 +48,7 @@ export async function runDemo(request: DemoRequest, context: Context): Promise<D
   telling.say("Reports:");
   for (const path of reports.paths) telling.say(`  ${path}`);
   if (request.keep) tellHowToGoOn(stage, telling, facts);
+  stage.finish();
   const seconds = ((context.clock.monotonicMs() - beginMs) / 1000).toFixed(0);
   const counts = facts.attempts.at(-1)?.counts ?? facts.production;
   const ending = request.keep
@@ -66,7 +69,6 @@ export async function runDemo(request: DemoRequest, context: Context): Promise<D
 }
 
 function tellHowToGoOn(stage: DemoStage, telling: Telling, facts: StoryFacts): void {
-  stage.keep();
   const recovered = facts.attempts.at(-1)?.report.recovery.socketDirectory ?? "";
   telling.chapter("Left for you");
   telling.say("Production, without its orders:");

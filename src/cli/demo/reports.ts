@@ -165,7 +165,7 @@ function recoveryFacts(
       time: lastReplayed.time === null ? undefined : parseInstant(lastReplayed.time),
     },
     lastGoodAt: story.lastGoodAt,
-    connection: `psql -h ${socketDirectory} -p ${port}`,
+    connection: story.isKept ? `psql -h ${socketDirectory} -p ${port} -U postgres` : "",
     raised: {},
     logLines,
   };

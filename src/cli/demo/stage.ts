@@ -15,26 +15,35 @@ const MAJOR = 18;
 
 /** Ports name the sockets; nothing listens on the network. */
 export const PRODUCTION_PORT = 5432;
+/** Names the socket of the copy beside production. */
 export const RECOVERED_PORT = 5444;
 
 const START_TIMEOUT_MS = 30_000;
 const POLL_INTERVAL_MS = 50;
+
+export interface StageOptions {
+  /** Leave servers and directory behind. */
+  readonly keep: boolean;
+  readonly context: Context;
+}
 
 /** Everything the story plays on. Disposing stops the servers and removes the directory, unless it was kept. */
 export class DemoStage implements AsyncDisposable {
   readonly directory: string;
   readonly #runtime: Runtime;
   readonly #context: Context;
-  #kept = false;
+  readonly #keep: boolean;
+  #finished = false;
 
-  private constructor(directory: string, runtime: Runtime, context: Context) {
+  private constructor(directory: string, runtime: Runtime, { keep, context }: StageOptions) {
+    this.#keep = keep;
     this.directory = directory;
     this.#runtime = runtime;
     this.#context = context;
   }
 
   /** Stages programs, creates production with archiving on, and starts it. */
-  static async open(context: Context): Promise<DemoStage> {
+  static async open(options: StageOptions): Promise<DemoStage> {
     // Short, because the path of a socket may have 107 bytes at most.
     const directory = await mkdtemp(join(tmpdir(), "hindsight-"));
     await chmod(directory, 0o711);
@@ -43,7 +52,7 @@ export class DemoStage implements AsyncDisposable {
         directory: join(directory, "programs"),
         majors: [MAJOR],
       });
-      const stage = new DemoStage(directory, runtime, context);
+      const stage = new DemoStage(directory, runtime, options);
       await stage.#build();
       return stage;
     } catch (error) {
@@ -105,13 +114,18 @@ export class DemoStage implements AsyncDisposable {
     return `kill -INT ${pidFiles.join(" ")} && sleep 2 && rm -rf ${this.directory}`;
   }
 
-  /** Leaves servers and directory behind for the user. */
-  keep(): void {
-    this.#kept = true;
+  /** Whether servers and directory are left behind for the user once the story is told. */
+  get isKept(): boolean {
+    return this.#keep;
+  }
+
+  /** From here on everything is left behind, if that was asked for; a story that failed is always cleaned up. */
+  finish(): void {
+    this.#finished = true;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    if (this.#kept) return;
+    if (this.#keep && this.#finished) return;
     await this.#stop(this.recovered);
     await this.#stop(this.production);
     await this.#runtime.dispose();

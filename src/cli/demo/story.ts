@@ -55,6 +55,7 @@ export interface RestoreReport {
   };
 }
 
+/** What happened, as it was measured while the story was told: the reports are written from it. */
 export interface StoryFacts {
   /** When the good state was marked by a restore point, by production's clock. */
   readonly goodAt: Temporal.Instant;
@@ -69,6 +70,8 @@ export interface StoryFacts {
   readonly verifiedAt: Temporal.Instant;
   readonly attempts: readonly DemoAttempt[];
   readonly production: RowCounts;
+  /** Whether the servers stay up after the story. */
+  readonly isKept: boolean;
 }
 
 /**
@@ -91,7 +94,13 @@ export async function tellStory(
     await story.restoreToTheInstantBefore(accident),
   ];
   const verifiedAt = context.clock.now();
-  return { ...accident, verifiedAt, attempts, production: await countRows(production) };
+  return {
+    ...accident,
+    verifiedAt,
+    attempts,
+    production: await countRows(production),
+    isKept: stage.isKept,
+  };
 }
 
 type Accident = Pick<
