@@ -4,35 +4,21 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { beforeEach, describe, expect, onTestFinished, test } from "vitest";
 import { createContext } from "../base/context.ts";
-import { getWalFile, type WalArchive } from "../repository/wal-archive.ts";
-import { faulty, type FaultyStore } from "../storage/faulty.ts";
-import { createMemoryStore, type MemoryStore } from "../storage/memory.ts";
+import { getWalFile } from "../repository/wal-archive.ts";
 import { pushWalFile } from "./push.ts";
 import {
   backupBytes,
   historyBytes,
-  makeArchive,
+  makeTestArchive,
   SEGMENT_SIZE,
   segmentBytes,
   segmentName,
+  type TestArchive,
 } from "./wal-archive.fixture.ts";
 
 const context = createContext();
 const NAME = segmentName(1, 5);
 const compression = { kind: "zstd", level: 3 } as const;
-
-interface TestArchive {
-  readonly archive: WalArchive;
-  readonly memory: MemoryStore;
-  /** Stands before the memory; without rules at first. */
-  readonly faults: FaultyStore;
-}
-
-async function makeTestArchive(): Promise<TestArchive> {
-  const memory = createMemoryStore();
-  const faults = faulty(memory, [], context);
-  return { archive: await makeArchive(faults), memory, faults };
-}
 
 let target: TestArchive;
 let directory = "";

@@ -4,10 +4,13 @@ import { createContext } from "../base/context.ts";
 import { formatLsn, lsn } from "../model/lsn.ts";
 import { stanzaName } from "../model/stanza.ts";
 import { systemIdentifier } from "../model/system-identifier.ts";
-import { parseSegmentName } from "../model/wal-segment.ts";
+import { timeline } from "../model/timeline.ts";
+import { formatSegmentName, parseSegmentName } from "../model/wal-segment.ts";
 import { createRepository } from "../repository/repository.ts";
 import { type ClusterIdentity, createStanza } from "../repository/stanza.ts";
 import { putWalFile, type WalArchive } from "../repository/wal-archive.ts";
+import { faulty, type FaultyStore } from "../storage/faulty.ts";
+import { createMemoryStore, type MemoryStore } from "../storage/memory.ts";
 import type { ObjectStore } from "../storage/object-store.ts";
 
 export const SEGMENT_SIZE: number = 1024 * 1024;
@@ -31,11 +34,23 @@ export async function makeArchive(place: ObjectStore): Promise<WalArchive> {
   return { repository, stanza, record };
 }
 
+/** An archive in memory whose store can be told to fail. */
+export interface TestArchive {
+  readonly archive: WalArchive;
+  readonly memory: MemoryStore;
+  /** Stands before the memory; without rules at first. */
+  readonly faults: FaultyStore;
+}
+
+export async function makeTestArchive(): Promise<TestArchive> {
+  const memory = createMemoryStore();
+  const faults = faulty(memory, [], createContext());
+  return { archive: await makeArchive(faults), memory, faults };
+}
+
 /** `segmentName(2, 7)`: a name on timeline 2, of the segment number 7. */
-export function segmentName(timeline: number, number: number): string {
-  const hex = (value: number): string => value.toString(16).toUpperCase().padStart(8, "0");
-  const perLog = 2 ** 32 / SEGMENT_SIZE;
-  return hex(timeline) + hex(Math.floor(number / perLog)) + hex(number % perLog);
+export function segmentName(id: number, number: number): string {
+  return formatSegmentName({ timeline: timeline(id), number: BigInt(number) }, SEGMENT_SIZE);
 }
 
 /** A segment with a right header for its name; `change` sets what a test needs otherwise. */
@@ -49,12 +64,12 @@ export function segmentBytes(
   }> = {},
 ): Buffer {
   const sizeBytes = change.segmentSizeBytes ?? SEGMENT_SIZE;
-  const { timeline, number } = parseSegmentName(name.slice(0, 24), sizeBytes);
+  const { timeline: id, number } = parseSegmentName(name.slice(0, 24), sizeBytes);
   const bytes = Buffer.alloc(sizeBytes, change.fill ?? Number(number % 256n));
   bytes.fill(0, 0, 40);
   bytes.writeUInt16LE(change.magic ?? MAGIC_OF_18, 0);
   bytes.writeUInt16LE(0x0002, 2);
-  bytes.writeUInt32LE(timeline, 4);
+  bytes.writeUInt32LE(id, 4);
   bytes.writeBigUInt64LE(number * BigInt(sizeBytes), 8);
   bytes.writeBigUInt64LE(change.systemIdentifier ?? CLUSTER.systemIdentifier, 24);
   bytes.writeUInt32LE(sizeBytes, 32);
@@ -65,7 +80,7 @@ export function segmentBytes(
 /** A history file: `historyBytes([1, "0/500028"], [2, "0/900000"])`. */
 export function historyBytes(...switches: readonly (readonly [number, string])[]): Buffer {
   return Buffer.from(
-    switches.map(([timeline, at]) => `${timeline}\t${at}\tno recovery target specified\n`).join(""),
+    switches.map(([id, at]) => `${id}\t${at}\tno recovery target specified\n`).join(""),
   );
 }
 
