@@ -60,7 +60,8 @@ test("a process that ended is no server, and neither is one its parent has not c
   children.push(shell);
   const [printed] = (await once(shell.stdout, "data")) as [Buffer];
   const pid = Number(printed.toString());
-  expect(await isServerProcess(pid, data)).toBe(true);
+  // Until it runs the program, the child is a shell like its parent.
+  await expect.poll(() => isServerProcess(pid, data)).toBe(true);
   process.kill(pid, "SIGKILL");
   await expect.poll(() => isServerProcess(pid, data)).toBe(false);
   shell.kill("SIGKILL");
