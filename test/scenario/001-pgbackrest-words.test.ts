@@ -129,7 +129,8 @@ describe.each(OUTER_MAJORS)("PostgreSQL %i", (major) => {
     expect(await production.sql(METRICS)).toEqual([good]);
     expect(await production.count("critical_orders")).toBe(10_500);
     const [rpo] = await production.sql(
-      `select count(*) as recovered, count(*) filter (where created_at <= $1::timestamptz at time zone 'UTC') as should_exist,
+      `select count(*) as recovered,
+         count(*) filter (where created_at <= $1::timestamptz at time zone 'UTC') as should_exist,
          count(*) filter (where created_at > $1::timestamptz at time zone 'UTC') as should_not_exist from critical_orders`,
       [goodTime],
     );
