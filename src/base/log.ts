@@ -5,10 +5,10 @@
 export const LOG_LEVELS = ["off", "error", "warn", "info", "detail", "debug"] as const;
 export type LogLevel = (typeof LOG_LEVELS)[number];
 
-/** Facts beside a message, with units in their names; secrets and errors are made safe where they are written. */
+/** Facts beside a message, with units in their names. */
 export type LogFields = Readonly<Record<string, unknown>>;
 
-/** Takes lines by level. Messages are constant and lower case; what varies goes into the fields. Never throws. */
+/** Takes lines by level. Messages are constant and lower case; what varies goes into the fields. */
 export interface Log {
   error(message: string, fields?: LogFields): void;
   warn(message: string, fields?: LogFields): void;
