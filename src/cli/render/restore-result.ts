@@ -73,6 +73,7 @@ function recoveryLines(
   attempt: AttemptResult,
 ): readonly string[] {
   const zone = plan.backup.settings["TimeZone"] ?? "UTC";
+  const goal = plan.type === "default" ? "the end of the archive" : "the target";
   const { lsn, time, xid } = attempt.lastReplayed;
   const last = [
     xid === undefined ? undefined : `transaction ${xid}`,
@@ -80,16 +81,16 @@ function recoveryLines(
     time === undefined ? undefined : describeInstant(time, zone),
   ].filter((part) => part !== undefined);
   return [
-    `recovery: ${STATE_TEXTS[attempt.state]}, on timeline ${attempt.timeline}`,
+    `recovery: ${goal} is reached, ${STATE_TEXTS[attempt.state]}, on timeline ${attempt.timeline}`,
     ...(last.length === 0 ? [] : [`last replayed: ${last.join(", ")}`]),
     `replay took ${formatDuration(attempt.replaySeconds)}, everything ${formatDuration(totalSeconds)}`,
   ];
 }
 
 const STATE_TEXTS: Readonly<Record<AttemptResult["state"], string>> = {
-  paused: "the target is reached, and the server is paused there",
-  promoted: "the target is reached, and the server is promoted",
-  shutdown: "the target is reached, and the server shut down there",
+  paused: "and the server is paused there",
+  promoted: "and the server is promoted",
+  shutdown: "and the server shut down there",
 };
 
 function serverLines(
