@@ -83,6 +83,14 @@ export async function copyFiles(request: CopyRequest, context: Context): Promise
   return await copy.run();
 }
 
+/** Chunks of one file that are encoded at a time: enough for two cores when there is only one large file. */
+const CHUNKS_AHEAD_MAX = 2;
+
+interface ChunkAhead {
+  readonly wantedBytes: number;
+  readonly answer: ChunkAnswer;
+}
+
 class Copy implements AsyncDisposable {
   readonly #request: CopyRequest;
   readonly #pool: WorkerPool<ChunkJob, ChunkAnswer>;
@@ -179,10 +187,8 @@ class Copy implements AsyncDisposable {
     const extents: Extent[] = [];
     const badBlocks: number[] = [];
     let sizeBytes = 0;
-    while (sizeBytes < entry.sizeBytes) {
+    for await (const { answer, wantedBytes } of this.#encodeAhead(entry)) {
       this.#context.signal.throwIfAborted();
-      const wantedBytes = Math.min(CHUNK_SIZE_BYTES, entry.sizeBytes - sizeBytes);
-      const answer = await this.#encode([this.#piece(entry, sizeBytes, wantedBytes)]);
       const outcome: PieceOutcome | undefined = answer.pieces[0];
       if (outcome?.kind !== "read") return this.#report([entry]);
       if (!answer.blob) break;
@@ -205,6 +211,25 @@ class Copy implements AsyncDisposable {
       extents: await this.#placeExtents(extents, writer),
     });
     this.#progress(0, 1);
+  }
+
+  /** The chunks of a file in order; while one is looked at, the next are encoded, or a single file keeps one core busy. */
+  async *#encodeAhead(entry: DataEntry): AsyncGenerator<ChunkAhead, void, undefined> {
+    const running: { readonly wantedBytes: number; readonly answer: Promise<ChunkAnswer> }[] = [];
+    let nextBytes = 0;
+    for (;;) {
+      while (running.length < CHUNKS_AHEAD_MAX && nextBytes < entry.sizeBytes) {
+        const wantedBytes = Math.min(CHUNK_SIZE_BYTES, entry.sizeBytes - nextBytes);
+        const answer = this.#encode([this.#piece(entry, nextBytes, wantedBytes)]);
+        // It is looked at in its turn; until then its failure is not unhandled.
+        answer.catch(() => undefined);
+        running.push({ wantedBytes, answer });
+        nextBytes += wantedBytes;
+      }
+      const first = running.shift();
+      if (!first) return;
+      yield { wantedBytes: first.wantedBytes, answer: await first.answer };
+    }
   }
 
   /** The server rewrites this file in place, so it is read until its own checksum holds. */
