@@ -11,7 +11,7 @@ import type {
   TargetAction,
   TimelineChoice,
 } from "../model/recovery-target.ts";
-import type { Lsn } from "../model/lsn.ts";
+import { formatLsn, type Lsn } from "../model/lsn.ts";
 import type { StanzaName } from "../model/stanza.ts";
 import type { Timeline, TimelineHistory } from "../model/timeline.ts";
 import { type ManifestHeader, readManifest } from "../repository/manifest.ts";
@@ -99,6 +99,13 @@ interface Route {
   readonly wal: WalPlan | undefined;
 }
 
+/** What a route is made of. */
+interface RouteFacts {
+  readonly archive: WalArchive;
+  readonly found: Candidates;
+  readonly answer: TargetAnswer | undefined;
+}
+
 /**
  * Plans a restore. Nothing is written, neither here nor in the repository.
  *
@@ -155,48 +162,64 @@ export async function planRestore(given: RestoreRequest, context: Context): Prom
 }
 
 async function planRoute(request: RestoreRequest, context: Context): Promise<Route> {
-  const { repository, stanza, record, target, set } = request;
+  const { repository, stanza, record, set } = request;
   const archive: WalArchive = { repository, stanza, record };
   const choice = request.timeline ?? (request.type === "immediate" ? "current" : "latest");
   const found = await backupCandidates(archive, { choice, set }, context);
   const answer = await resolveTarget(request, { archive, found }, context);
+  const route = await routeTo(request, { archive, found, answer }, context);
+  const leftAt = isToEnd(request) && !answer ? route.wal?.leftAt : undefined;
+  if (leftAt === undefined) return route;
+  const { history, candidates } = found;
+  const question = { archive, target: request.target, history, candidates };
+  const end = await request.resolve?.(question, context);
+  if (end) return routeTo(request, { archive, found, answer: end }, context);
+  return { ...route, target: { kind: "lsn", lsn: leftAt, exclusive: true } };
+}
+
+async function routeTo(
+  request: RestoreRequest,
+  { archive, found, answer }: RouteFacts,
+  context: Context,
+): Promise<Route> {
   const timeZone = found.candidates.at(-1)?.settings["TimeZone"] ?? "UTC";
-  const { backup, why } = chooseBackup(target, found.candidates, {
+  const { backup, why } = chooseBackup(request.target, found.candidates, {
     answer,
-    isNamed: set !== undefined,
+    isNamed: request.set !== undefined,
     timeZone,
   });
-  const wal =
-    request.type === "none"
-      ? undefined
-      : await planWal(
-          archive,
-          {
-            history: found.history,
-            startLsn: backup.startLsn,
-            stopLsn: backup.stopLsn,
-            reach: reachOf(request, answer),
-          },
-          context,
-        );
+  const question = {
+    history: found.history,
+    startLsn: backup.startLsn,
+    stopLsn: backup.stopLsn,
+    reach: reachOf(request, answer),
+  };
   return {
     backup,
     why,
     history: found.history,
     target: statedTarget(request, answer),
     answer,
-    wal,
+    wal: request.type === "none" ? undefined : await planWal(archive, question, context),
   };
 }
 
-/** Whether recovery is to end where the archive does and stay there, which PostgreSQL only does at a target. */
-function staysAtEnd({ type, target, targetAction }: RestoreRequest): boolean {
-  return type === "default" && target.kind === "default" && targetAction !== "promote";
+/** Whether recovery is to go as far as the archive does. */
+function isToEnd({ type, target }: RestoreRequest): boolean {
+  return type === "default" && target.kind === "default";
 }
 
-/** Without a target PostgreSQL promotes at the end of WAL, so "stay at the end" is said as its last record. */
+/** Whether recovery is to end where the archive does and stay there, which PostgreSQL only does at a target. */
+function staysAtEnd(request: RestoreRequest): boolean {
+  return isToEnd(request) && request.targetAction !== "promote";
+}
+
+/**
+ * Without a target PostgreSQL replays all it gets, and promotes: "stay at the end", or "end where the timeline was left",
+ * is said as the last record. Only then the end of the archive has an answer.
+ */
 function statedTarget(request: RestoreRequest, answer: TargetAnswer | undefined): RecoveryTarget {
-  if (!answer || !staysAtEnd(request)) return request.target;
+  if (!answer || !isToEnd(request)) return request.target;
   return { kind: "lsn", lsn: answer.stopLsn, exclusive: false };
 }
 
@@ -307,11 +330,16 @@ function notesOn(
 
 function warningsOn(
   request: RestoreRequest,
-  { backup, wal, answer }: Route,
+  { backup, history, wal, answer }: Route,
   survey: ManifestSurvey,
 ): readonly string[] {
   const warnings: string[] = [];
   const { type, target } = request;
+  if (isToEnd(request) && wal?.leftAt !== undefined) {
+    warnings.push(
+      `No WAL of timeline ${history.timeline} is archived: recovery ends where it left its parent, at ${formatLsn(wal.leftAt)}, and has nothing of what was done since.`,
+    );
+  }
   if (type === "none") {
     warnings.push(
       `No recovery is configured: PostgreSQL needs the WAL from ${backup.firstSegment} to ${backup.lastSegment} in pg_wal to start.`,

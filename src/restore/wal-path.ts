@@ -25,6 +25,11 @@ export interface WalPlan {
   readonly isEndOfArchive: boolean;
   /** The first segment that is not stored; only with reach `some`. */
   readonly missing: string | undefined;
+  /**
+   * Where the path leaves `last`, when that is a parent's segment because nothing of its child is stored: what is behind
+   * was given up, and PostgreSQL would replay it all the same.
+   */
+  readonly leftAt: Lsn | undefined;
 }
 
 /**
@@ -91,6 +96,7 @@ export async function planWal(
     segmentCount: Number(wanted - first + 1n),
     isEndOfArchive: wanted === end,
     missing: missing === undefined ? undefined : nameOf(missing),
+    leftAt: leftAt(ownerOf(path, wanted), wanted, segmentSizeBytes),
   };
 }
 
@@ -159,6 +165,15 @@ function ownerOf(path: readonly StoredStretch[], number: bigint): StoredStretch 
   const owner = path.findLast((candidate) => candidate.firstNumber <= number) ?? path[0];
   if (!owner) throw new Error("a path has at least one stretch");
   return owner;
+}
+
+/** Where a timeline is left inside of a segment. */
+function leftAt(
+  { stretch: { end } }: StoredStretch,
+  number: bigint,
+  segmentSizeBytes: number,
+): Lsn | undefined {
+  return end !== undefined && segmentNumberAt(end, segmentSizeBytes) === number ? end : undefined;
 }
 
 /** The last stored segment of the path, or the one before `first` when nothing is stored. */
