@@ -1,12 +1,14 @@
 // The ground for tests of the promotion trap: a copy that is recovered by hand to whatever end that comes to, and a look
 // at what then is true of it. PostgreSQL's own word counts: the timeline in its control file, its signal file, its rows.
 import { existsSync } from "node:fs";
-import { readFile } from "node:fs/promises";
+import { appendFile, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { createContext } from "../../src/base/context.ts";
 import { readControlFile } from "../../src/postgres/control-file.ts";
 import type { Cluster } from "../harness/cluster.ts";
 import { waitUntil } from "../harness/wait.ts";
+
+const AUTO_CONF = "postgresql.auto.conf";
 
 /**
  * - `refused`: the server has ended and is still in recovery: recovery.signal is there.
@@ -24,10 +26,24 @@ export interface RecoveryEnd {
 /** Starts a restored cluster and waits for the end of its recovery, whatever it is. A server that runs is left running. */
 export async function recover(copy: Cluster): Promise<RecoveryEnd> {
   await copy.tryStart();
+  return await lookAtEnd(copy);
+}
+
+/** Waits for the end of a recovery that has begun, or has ended already. */
+export function lookAtEnd(copy: Cluster): Promise<RecoveryEnd> {
+  return waitForEnd(copy, ["paused", "promoted", "refused", "ended"]);
+}
+
+/** Waits for what comes of a pause that was ended. */
+export function resumed(copy: Cluster): Promise<RecoveryEnd> {
+  return waitForEnd(copy, ["promoted", "refused", "ended"]);
+}
+
+async function waitForEnd(copy: Cluster, ends: readonly RecoveryState[]): Promise<RecoveryEnd> {
   let state: RecoveryState | undefined;
-  await waitUntil("an end of the recovery", async () => {
+  await waitUntil(`a recovery to be ${ends.join(" or ")}`, async () => {
     state = await lookAt(copy);
-    return state !== undefined;
+    return state !== undefined && ends.includes(state);
   });
   if (state === "promoted") await copy.sql("checkpoint");
   return { state: state ?? "ended", timeline: await timelineOf(copy) };
@@ -59,11 +75,17 @@ export async function changeRestoreCommand(
   copy: Cluster,
   change: (own: string) => string,
 ): Promise<void> {
-  const path = join(copy.dataDirectory, "postgresql.auto.conf");
-  const own = /^restore_command = '(.*)'$/m.exec(await readFile(path, "utf8"))?.[1];
-  if (own === undefined) throw new Error(`${path} has no restore_command`);
-  await copy.workspace.write(
-    join(copy.dataDirectory, "postgresql.auto.conf").slice(copy.workspace.directory.length + 1),
-    `${await readFile(path, "utf8")}\nrestore_command = '${change(own)}'\n`,
-  );
+  const conf = await readFile(join(copy.dataDirectory, AUTO_CONF), "utf8");
+  const own = /^restore_command = '(.*)'$/m.exec(conf)?.[1];
+  if (own === undefined) throw new Error(`no restore_command in:\n${conf}`);
+  await changeSettings(copy, { restore_command: change(own) });
+}
+
+/** Adds settings to those that restore wrote; they win. Values must have no single quote in them. */
+export async function changeSettings(
+  copy: Cluster,
+  settings: Readonly<Record<string, string>>,
+): Promise<void> {
+  const lines = Object.entries(settings).map(([name, value]) => `${name} = '${value}'\n`);
+  await appendFile(join(copy.dataDirectory, AUTO_CONF), lines.join(""));
 }
