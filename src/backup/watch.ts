@@ -9,9 +9,12 @@ import type { Session } from "../postgres/connection.ts";
 
 const WATCH_INTERVAL_MS = 5_000;
 
+/** As much of a session as a watch needs. */
+export type WatchedSession = Pick<Session, "row" | "lost">;
+
 /** @throws {HindsightError} `BACKUP_ABORTED` when the server is no longer the one the backup began on. */
 export async function checkUnchanged(
-  session: Session,
+  session: WatchedSession,
   facts: ClusterFacts,
   context: Context,
 ): Promise<void> {
@@ -32,7 +35,7 @@ export async function checkUnchanged(
 
 /** Runs `work` while the session is watched; its signal ends when the session is lost or the server changed. */
 export async function whileWatching<Result>(
-  session: Session,
+  session: WatchedSession,
   facts: ClusterFacts,
   {
     context,

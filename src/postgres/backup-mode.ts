@@ -125,7 +125,7 @@ const STATE_SQL = `
 
 /** Asks again, during a copy, whether the server is still the same; also keeps the session from looking idle. */
 export async function readRecoveryState(
-  session: Session,
+  session: Pick<Session, "row">,
   context: Context,
 ): Promise<RecoveryState> {
   context.signal.throwIfAborted();

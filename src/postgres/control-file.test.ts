@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { crc32c } from "@node-rs/crc32";
 import { describe, expect, test } from "vitest";
-import { type Clock, systemClock } from "../base/clock.ts";
+import { SteppingClock } from "../base/clock.fixture.ts";
 import { createContext } from "../base/context.ts";
 import {
   CONTROL_FILE_SIZE_BYTES,
@@ -140,35 +140,29 @@ describe("readControlFile", () => {
     torn[200] = 1;
     await mkdir(join(directory.path, "global"));
     await writeFile(file, torn);
-    let sleeps = 0;
-    const sleep: Clock["sleep"] = async () => {
-      sleeps += 1;
-      if (sleeps === 2) await writeFile(file, golden(18));
-    };
-    const context = createContext({ clock: { ...systemClock, sleep } });
-    const { control, bytes } = await readControlFile(directory.path, context);
+    const clock = new SteppingClock(async (sleepCount) => {
+      if (sleepCount === 2) await writeFile(file, golden(18));
+    });
+    const { control, bytes } = await readControlFile(directory.path, createContext({ clock }));
     expect(control.controlVersion).toBe(1800);
     expect(bytes).toEqual(golden(18));
-    expect(sleeps).toBe(2);
+    expect(clock.delaysMs).toHaveLength(2);
   });
 
   test("gives up on a file that stays damaged, and does not retry a missing one", async () => {
     await using directory = await temporaryDirectory();
-    let sleeps = 0;
-    const sleep: Clock["sleep"] = async () => {
-      sleeps += 1;
-    };
-    const context = createContext({ clock: { ...systemClock, sleep } });
+    const clock = new SteppingClock();
+    const context = createContext({ clock });
     await expect(readControlFile(directory.path, context)).rejects.toMatchObject({
       code: "DATA_FILE_UNREADABLE",
     });
-    expect(sleeps).toBe(0);
+    expect(clock.delaysMs).toEqual([]);
     await mkdir(join(directory.path, "global"));
     await writeFile(join(directory.path, "global", "pg_control"), golden(18).fill(9, 40, 48));
     await expect(readControlFile(directory.path, context)).rejects.toMatchObject({
       code: "CONTROL_FILE_INVALID",
     });
-    expect(sleeps).toBeGreaterThan(2);
+    expect(clock.delaysMs.length).toBeGreaterThan(2);
   });
 });
 

@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import { SteppingClock } from "../base/clock.fixture.ts";
 import { type Context, createContext } from "../base/context.ts";
 import { seededRandom } from "../base/random.ts";
 import { type FaultRule, faulty, type FaultyStore } from "./faulty.ts";
@@ -20,10 +21,7 @@ function broken(rules: readonly FaultRule[]): { store: FaultyStore; memory: Memo
 describeObjectStore("faulty store without a rule", () => broken([]).store);
 describeObjectStore("faulty store that is only slow", () => {
   const rules: FaultRule[] = [{ times: Infinity, fault: { kind: "delay", delayMs: 1 } }];
-  const context = createContext({
-    clock: { now: Temporal.Now.instant, monotonicMs: () => 0, sleep: async () => undefined },
-  });
-  return faulty(createMemoryStore(), rules, context);
+  return faulty(createMemoryStore(), rules, createContext({ clock: new SteppingClock() }));
 });
 
 describe("which calls are hit", () => {
@@ -152,18 +150,11 @@ describe("what happens to them", () => {
   });
 
   test("a call takes its time, by the clock that was handed in", async () => {
-    const delaysMs: number[] = [];
-    const clock = {
-      now: Temporal.Now.instant,
-      monotonicMs: () => 0,
-      sleep: async (delayMs: number) => {
-        delaysMs.push(delayMs);
-      },
-    };
+    const clock = new SteppingClock();
     const rules: FaultRule[] = [{ fault: { kind: "delay", delayMs: 5000 } }];
     const store = faulty(createMemoryStore(), rules, createContext({ clock }));
     expect(await store.put("a", bytes)).toBe("created");
-    expect(delaysMs).toEqual([5000]);
+    expect(clock.delaysMs).toEqual([5000]);
   });
 });
 

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import type { Clock } from "../base/clock.ts";
+import { SteppingClock } from "../base/clock.fixture.ts";
 import { type Context, createContext } from "../base/context.ts";
 import { seededRandom } from "../base/random.ts";
 import { type FaultRule, faulty, type FaultyStore } from "./faulty.ts";
@@ -8,18 +8,9 @@ import { describeObjectStore } from "./object-store.conformance.ts";
 import { retrying, STORE_RETRY_POLICY } from "./retrying.ts";
 
 /** A context whose clock does not wait but writes down how long it was asked to. */
-function impatient(): { readonly context: Context; readonly delaysMs: number[] } {
-  const delaysMs: number[] = [];
-  const clock: Clock = {
-    now: () => Temporal.Instant.fromEpochMilliseconds(0),
-    monotonicMs: () => 0,
-    sleep: (delayMs, signal) => {
-      delaysMs.push(delayMs);
-      signal?.throwIfAborted();
-      return Promise.resolve();
-    },
-  };
-  return { context: createContext({ clock, random: seededRandom(1) }), delaysMs };
+function impatient(): { readonly context: Context; readonly delaysMs: readonly number[] } {
+  const clock = new SteppingClock();
+  return { context: createContext({ clock, random: seededRandom(1) }), delaysMs: clock.delaysMs };
 }
 
 function stacked(rules: readonly FaultRule[]) {
