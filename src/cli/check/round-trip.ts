@@ -2,9 +2,9 @@
 // segment lies in every repository and can be read back.
 import type { Context } from "../../base/context.ts";
 import { failure } from "../../model/failure.ts";
-import { parseLsn } from "../../model/lsn.ts";
 import { formatSegmentName, segmentNumberBefore } from "../../model/wal-segment.ts";
 import { readArchiverStatus } from "../../postgres/archiver-status.ts";
+import { createRestorePoint, switchWal } from "../../postgres/backup-mode.ts";
 import type { ClusterFacts } from "../../postgres/cluster-facts.ts";
 import type { Session } from "../../postgres/connection.ts";
 import { getWalFile, statWalFile, type WalArchive } from "../../repository/wal-archive.ts";
@@ -36,10 +36,10 @@ export interface RoundTrip {
  */
 export async function sendSegment(request: RoundTripRequest, context: Context): Promise<RoundTrip> {
   const { session, facts } = request;
-  const text = await session.value("select pg_create_restore_point($1)", [RESTORE_POINT_NAME]);
-  const number = segmentNumberBefore(parseLsn(text ?? ""), facts.segmentSizeBytes);
+  const end = await createRestorePoint(session, RESTORE_POINT_NAME, context);
+  const number = segmentNumberBefore(end, facts.segmentSizeBytes);
   const segment = formatSegmentName({ timeline: facts.timeline, number }, facts.segmentSizeBytes);
-  await session.value("select pg_switch_wal()");
+  await switchWal(session, context);
   const beginMs = context.clock.monotonicMs();
   for (const archive of request.archives) {
     await waitFor(segment, { archive, request, beginMs }, context);
