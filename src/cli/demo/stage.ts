@@ -21,6 +21,7 @@ export const RECOVERED_PORT = 5444;
 const START_TIMEOUT_MS = 30_000;
 const POLL_INTERVAL_MS = 50;
 
+/** How the stage is laid. */
 export interface StageOptions {
   /** Leave servers and directory behind. */
   readonly keep: boolean;
