@@ -81,14 +81,17 @@ describe("absence across a switch of timelines", () => {
     ).toMatchObject(MISSING);
   });
 
-  test("the older timeline's whole segment of the switch leaves the path, unless the plan ends there", async () => {
+  test("the older timeline's whole segment of the switch leaves the path, unless the target lies in it", async () => {
     await store(first, historyOf2, segmentName(1, 6), segmentName(1, 7), segmentName(1, 8));
     expect(await ask(segmentName(2, 7), { pinned: 2 })).toBe("absent");
     expect(await refusal(ask(segmentName(1, 7), { pinned: 2 }))).toMatchObject(MISSING);
     expect(
       await refusal(ask(segmentName(1, 7), { pinned: 2, last: segmentName(1, 6) })),
     ).toMatchObject(MISSING);
-    expect(await ask(segmentName(1, 7), { pinned: 2, last: segmentName(1, 7) })).toBe("delivered");
+    const plan = { pinned: 2, last: segmentName(1, 7) };
+    expect(await refusal(ask(segmentName(1, 7), plan)), "only the end").toMatchObject(MISSING);
+    const targeted = { ...plan, nothingAfterLast: true };
+    expect(await ask(segmentName(1, 7), targeted)).toBe("delivered");
     await expectDelivered(segmentBytes(segmentName(1, 7)));
   });
 

@@ -142,12 +142,12 @@ async function followingOf(
 
 /**
  * Refuses a parent's segment that is stored whole and goes on past the switch point: PostgreSQL asks for it when the
- * child's is not archived yet, and would replay what the child does not have. A plan that ends in it has a target before
- * the switch point; only then it is right.
+ * child's is not archived yet, and would replay what the child does not have. It is right only for a plan whose target
+ * lies in it, before the switch point.
  */
 async function assertSwitchPlanned(request: GetRequest, context: Context): Promise<void> {
-  const { name, lastSegment, pinnedTimeline, archives } = request;
-  if (name === lastSegment) return;
+  const { name, lastSegment, nothingAfterLast, pinnedTimeline, archives } = request;
+  if (nothingAfterLast && name === lastSegment) return;
   for (const archive of archives) {
     if ((await statWalFile(archive, name, context)) === undefined) continue;
     throw failure(
