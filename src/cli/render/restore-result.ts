@@ -56,8 +56,15 @@ export function restoreText(ending: RestoreEnding): string {
   ].join("\n");
 }
 
-function nextSteps({ type, targetAction }: RestorePlan): readonly string[] {
-  if (type === "none") return ["Start PostgreSQL to use it: it recovers to the end of the backup."];
+function nextSteps({ type, targetAction, backup }: RestorePlan): readonly string[] {
+  if (type === "none") {
+    return [
+      `It does not start yet: put the WAL from ${backup.firstSegment} to ${backup.lastSegment} into pg_wal, then start PostgreSQL.`,
+    ];
+  }
+  if (type === "preserve") {
+    return ["Start PostgreSQL: it recovers as the settings and signal file that were kept say."];
+  }
   if (type === "standby") return ["Start PostgreSQL: it follows as a standby."];
   if (targetAction === "pause") {
     return [
