@@ -4,6 +4,7 @@ import { tmpdir, userInfo } from "node:os";
 import { join } from "node:path";
 import type { Context } from "../base/context.ts";
 import { errorMessage } from "../base/errors.ts";
+import { formatSize } from "../base/size.ts";
 import type { Settings } from "../config/settings.ts";
 import { failure } from "../model/failure.ts";
 import { formatLsn } from "../model/lsn.ts";
@@ -14,7 +15,7 @@ import { runAttempt } from "../recovery/attempt.ts";
 import type { AttemptProgress, AttemptResult, AttemptStart } from "../recovery/attempt-request.ts";
 import type { RestorePlan } from "../restore/plan.ts";
 import { createProgressLine, formatBar } from "./render/progress.ts";
-import { formatDuration, formatSize } from "./render/units.ts";
+import { formatDuration } from "./render/units.ts";
 import type { PlannedRestore } from "./restore-request.ts";
 
 const ENDLESS_TYPES: readonly RestoreType[] = ["standby", "preserve", "none"];

@@ -1,11 +1,11 @@
 // The plan in words, for --dry-run and for the log.
+import { formatSize } from "../base/size.ts";
 import { showPath } from "../model/byte-path.ts";
 import { formatLsn } from "../model/lsn.ts";
 import { describeHistory } from "../model/timeline.ts";
 import { describeInstant } from "../model/timestamp.ts";
 import { formatSetting } from "./auto-conf.ts";
 import { describeTarget } from "./choose-backup.ts";
-import { formatBytes } from "./free-space.ts";
 import type { RestorePlan } from "./plan.ts";
 
 /** One fact a line, in the order in which a DBA would ask. */
@@ -29,7 +29,7 @@ function describeBackup(plan: RestorePlan): readonly string[] {
   const { fileCount, sizeBytes } = survey.total;
   return [
     `backup ${backup.label} of ${describeInstant(backup.stopTime, zoneOf(plan))}: ${why}`,
-    `${fileCount} files, ${formatBytes(sizeBytes)}, PostgreSQL ${backup.majorVersion}`,
+    `${fileCount} files, ${formatSize(sizeBytes)}, PostgreSQL ${backup.majorVersion}`,
   ];
 }
 

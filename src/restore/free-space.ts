@@ -1,7 +1,8 @@
 // Whether everything fits, asked once for each file system before a byte is written.
 import { lstat, readdir } from "node:fs/promises";
 import { join } from "node:path";
-import { GIB, KIB, MIB } from "../base/limits.ts";
+import { KIB, MIB } from "../base/limits.ts";
+import { formatSize } from "../base/size.ts";
 import { failure } from "../model/failure.ts";
 import { freeSpaceAt } from "./location.ts";
 import type { PlaceUsage } from "./survey.ts";
@@ -43,13 +44,6 @@ export async function requireSpace(needs: readonly SpaceNeed[]): Promise<void> {
   }
 }
 
-/** Bytes in one unit that a person can compare: `512 MiB`, `1.5 GiB`. */
-export function formatBytes(bytes: number): string {
-  if (bytes < MIB) return `${Math.ceil(bytes / KIB)} KiB`;
-  if (bytes < GIB) return `${Math.ceil(bytes / MIB)} MiB`;
-  return `${(bytes / GIB).toFixed(1)} GiB`;
-}
-
 function neededBy({ usage, walBytes }: SpaceNeed): number {
   const marginBytes = Math.max(MARGIN_MIN_BYTES, usage.sizeBytes * MARGIN_SHARE);
   return usage.sizeBytes + usage.fileCount * OVERHEAD_PER_FILE_BYTES + walBytes + marginBytes;
@@ -62,7 +56,7 @@ function tooSmall(
   const places = sharing.map((need) => need.existing).join(" and ");
   return failure(
     "DESTINATION_FULL",
-    `${places} needs ${formatBytes(neededBytes)}, and ${formatBytes(freeBytes)} are free`,
+    `${places} needs ${formatSize(neededBytes)}, and ${formatSize(freeBytes)} are free`,
     {
       hint: "Nothing was written. Free space there, or restore elsewhere with --pg1-path.",
       context: { neededBytes: Math.ceil(neededBytes), freeBytes },

@@ -46,7 +46,7 @@ describe("the route", () => {
     const found = await plan(site, { ...PAUSE_AT_LSN, interlock: "strict", archiveMode: "off" });
     expect(describePlan(found)).toEqual([
       "backup 20261121-024000F of 2026-11-21 02:41:00.000000+00:00 (2026-11-21 03:41:00.000000+01:00 Europe/Paris): it is the newest backup that was complete at the target",
-      "3 files, 9 KiB, PostgreSQL 18",
+      "3 files, 8KB, PostgreSQL 18",
       "recovery to just before LSN 0/450000, then pause",
       "recovery stops at 0/450000",
       "path: timeline 1",

@@ -1,4 +1,5 @@
 // `hindsight backup`: one full backup of the running cluster.
+import { formatSize } from "../../base/size.ts";
 import { type BackupResult, runFullBackup } from "../../backup/full.ts";
 import { EXIT, failure } from "../../model/failure.ts";
 import { formatLsn } from "../../model/lsn.ts";
@@ -8,7 +9,7 @@ import { backupJson } from "../catalogue.ts";
 import { connectionSettings, programDirectory } from "../cluster.ts";
 import type { Invocation } from "../invocation.ts";
 import { createProgressLine, formatBar } from "../render/progress.ts";
-import { formatDuration, formatSize } from "../render/units.ts";
+import { formatDuration } from "../render/units.ts";
 import { compressionChoice, firstRepository, openArchive } from "../repositories.ts";
 
 /**

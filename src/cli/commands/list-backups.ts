@@ -1,11 +1,11 @@
 // `hindsight list-backups`: the complete backups of a stanza, newest first, one a line, in Barman's order of columns.
+import { formatSize } from "../../base/size.ts";
 import { EXIT } from "../../model/failure.ts";
 import { formatInZone } from "../../model/timestamp.ts";
 import type { ManifestHeader } from "../../repository/manifest.ts";
 import { backupJson, readHeaders } from "../catalogue.ts";
 import type { Invocation } from "../invocation.ts";
 import { formatTable } from "../render/table.ts";
-import { formatSize } from "../render/units.ts";
 import { firstRepository, openArchive } from "../repositories.ts";
 
 /** Prints the list; an empty one is no failure. */

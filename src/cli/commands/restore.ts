@@ -1,5 +1,6 @@
 // `hindsight restore`, alias `recover`: plan, perform, and with --start recover to the end.
 import type { Context } from "../../base/context.ts";
+import { formatSize } from "../../base/size.ts";
 import { EXIT } from "../../model/failure.ts";
 import { HINDSIGHT_VERSION } from "../../model/version.ts";
 import type { AttemptResult } from "../../recovery/attempt-request.ts";
@@ -10,7 +11,7 @@ import type { RestorePlan } from "../../restore/plan.ts";
 import type { Invocation } from "../invocation.ts";
 import { createProgressLine, formatBar } from "../render/progress.ts";
 import { restoreJson, restoreText } from "../render/restore-result.ts";
-import { formatDuration, formatSize } from "../render/units.ts";
+import { formatDuration } from "../render/units.ts";
 import { firstRepository, openArchive } from "../repositories.ts";
 import { planFromSettings, type PlannedRestore } from "../restore-request.ts";
 import { driveRecovery, prepareStart, refuseEndless } from "../restore-start.ts";

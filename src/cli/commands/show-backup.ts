@@ -1,4 +1,5 @@
 // `hindsight show-backup LABEL|latest`: everything about one backup, under Barman's headings.
+import { formatSize } from "../../base/size.ts";
 import { showPath } from "../../model/byte-path.ts";
 import { EXIT, failure } from "../../model/failure.ts";
 import { formatLsn } from "../../model/lsn.ts";
@@ -7,7 +8,7 @@ import { type ManifestHeader, readManifestHeader } from "../../repository/manife
 import { backupJson, resolveLabel } from "../catalogue.ts";
 import type { Invocation } from "../invocation.ts";
 import type { JsonValue } from "../render/json.ts";
-import { formatDuration, formatSize } from "../render/units.ts";
+import { formatDuration } from "../render/units.ts";
 import { firstRepository, openArchive } from "../repositories.ts";
 
 /** @throws {HindsightError} `BACKUP_UNKNOWN`, `BACKUP_LABEL_INVALID` */

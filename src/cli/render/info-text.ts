@@ -1,9 +1,9 @@
 // The text of `hindsight info`, line for line as pgBackRest prints it, so that eyes and scripts find their way.
+import { formatSize } from "../../base/size.ts";
 import { formatLsn } from "../../model/lsn.ts";
 import type { ArchiverStatus } from "../../postgres/archiver-status.ts";
 import type { ManifestHeader } from "../../repository/manifest.ts";
 import { overallStatus, type StanzaInRepository, type StanzaStatus } from "../stanza-status.ts";
-import { formatSize } from "./units.ts";
 
 /**
  * @param label show this backup only.

@@ -6,17 +6,7 @@ import { formatJson } from "./json.ts";
 import { formatLogLine } from "./log-line.ts";
 import { formatBar } from "./progress.ts";
 import { formatTable, wrapText } from "./table.ts";
-import { formatDuration, formatSize } from "./units.ts";
-
-test.each([
-  [0, "0B"],
-  [1023, "1023B"],
-  [2048, "2KB"],
-  [47_382_641, "45.2MB"],
-  [1_073_741_824, "1GB"],
-])("%i bytes are %s", (bytes, text) => {
-  expect(formatSize(bytes)).toBe(text);
-});
+import { formatDuration } from "./units.ts";
 
 test.each([
   [0.44, "0.4s"],

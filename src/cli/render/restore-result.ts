@@ -1,4 +1,5 @@
 // What a restore prints when it is done: what lies where, how recovery ended, and how to go on.
+import { formatSize } from "../../base/size.ts";
 import { ALLOW_PROMOTION_FILE } from "../../model/recovery-target.ts";
 import { formatLsn } from "../../model/lsn.ts";
 import { describeInstant } from "../../model/timestamp.ts";
@@ -7,7 +8,7 @@ import type { AttemptResult } from "../../recovery/attempt-request.ts";
 import type { RestoreResult } from "../../restore/perform.ts";
 import type { RestorePlan } from "../../restore/plan.ts";
 import type { JsonValue } from "./json.ts";
-import { formatDuration, formatSize, roundSeconds } from "./units.ts";
+import { formatDuration, roundSeconds } from "./units.ts";
 
 /** Everything that is known when a restore is done. */
 export interface RestoreEnding {

@@ -1,22 +1,4 @@
-// Amounts as people read them: `45.2MB`, `23s`, `1h 02m`.
-import { GIB, KIB, MIB } from "../../base/limits.ts";
-
-const UNITS = [
-  [1024 * GIB, "TB"],
-  [GIB, "GB"],
-  [MIB, "MB"],
-  [KIB, "KB"],
-] as const;
-
-/** `45.2MB` as pgBackRest writes it: powers of 1024, one digit after the point unless it is zero. */
-export function formatSize(bytes: number): string {
-  for (const [unit, name] of UNITS) {
-    if (bytes < unit) continue;
-    const amount = (bytes / unit).toFixed(1);
-    return `${amount.endsWith(".0") ? amount.slice(0, -2) : amount}${name}`;
-  }
-  return `${bytes}B`;
-}
+// Durations as people read them: `23s`, `1h 02m`. Sizes: base/size.ts.
 
 /** `0.4s`, `23s`, `4m 05s`, `2h 03m`. */
 export function formatDuration(seconds: number): string {
