@@ -2,14 +2,18 @@
 // that is said meanwhile goes to standard error. A reader that went away (EPIPE) is not our failure.
 import { systemErrorCode } from "../../base/errors.ts";
 
-/** Makes sure that a closed pipe never changes how the process ends. Call once, first. */
+/**
+ * Makes sure that nobody listening never changes how the process ends. Call once, first.
+ *
+ * Only a result that could not be delivered counts, as on a full disk; a reader that went away did not want it. What is
+ * said on standard error never counts: archive-push must not fail because the server's log has no room, and archive-get
+ * must not end with 1, which means "absent".
+ */
 export function guardStreams(): void {
-  for (const stream of [process.stdout, process.stderr]) {
-    stream.on("error", (error) => {
-      // Whatever else is wrong with a stream cannot be said on it; the exit status still tells how the work went.
-      if (systemErrorCode(error) !== "EPIPE") process.exitCode ||= 1;
-    });
-  }
+  process.stdout.on("error", (error) => {
+    if (systemErrorCode(error) !== "EPIPE") process.exitCode ||= 1;
+  });
+  process.stderr.on("error", () => undefined);
 }
 
 /** Writes a piece of the result, ended with a line break. */
