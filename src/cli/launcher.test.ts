@@ -204,6 +204,33 @@ test("the standby form ends with standby.signal, and with a pinned timeline", ()
   expect(run([...words, "--pin-timeline=1"]).status).toBe(200);
 });
 
+test.each([
+  ["process.exitCode = 0", 0],
+  ["process.exitCode = 20", 1],
+  ["process.exitCode = 22", 1],
+  ["process.abort()", 1],
+])("the last question of a promotion with a program that does %j ends %i", (body, status) => {
+  install(body);
+  realNode();
+  const data = join(root, "data");
+  writeFileSync(join(data, "postmaster.pid"), "");
+  mkdirSync(join(data, "pg_wal"));
+  writeFileSync(join(data, "pg_wal", "0000000A.history"), "");
+  const ask = (name: string): number | null =>
+    run(["--stanza=main", "archive-get", name, "pg_wal/RECOVERYHISTORY"]).status;
+  expect([ask("0000000A.history"), ask("00000001.history")]).toEqual([status, status]);
+  const guarded = status === 0 ? 0 : 200;
+  expect(ask("0000000B.history"), "of which there is no copy").toBe(guarded);
+  expect(ask("0000000A0000000000000001"), "not a history").toBe(guarded);
+  for (const name of ["recovery.signal", "standby.signal"]) {
+    writeFileSync(join(data, name), "");
+    expect([name, ask("0000000A.history")]).toEqual([name, guarded]);
+    rmSync(join(data, name));
+  }
+  rmSync(join(data, "postmaster.pid"));
+  expect(ask("0000000A.history"), "not a server's question").toBe(guarded);
+});
+
 test("a missing program is an error that PostgreSQL understands", () => {
   realNode();
   expect(run(["archive-get", "x", "y"]).status).toBe(200);
@@ -215,6 +242,7 @@ test("help on archive-get is not guarded", () => {
   install("process.exitCode = 2");
   realNode();
   expect(run(["help", "archive-get"]).status).toBe(2);
+  expect(run(["--stanza", "help", "archive-get", "x", "y"]).status, "a stanza's name").toBe(200);
 });
 
 test("takes the sources when one is newer than the built program", () => {
