@@ -13,6 +13,7 @@ import type { BytePath } from "../model/byte-path.ts";
 import type { Lsn } from "../model/lsn.ts";
 import { parseRelationFile } from "../model/relation.ts";
 import type { StanzaName } from "../model/stanza.ts";
+import type { CopyProgress } from "../model/progress.ts";
 import { readControlFile } from "../postgres/control-file.ts";
 import type { DataEntry } from "../postgres/data-directory/scan.ts";
 import {
@@ -21,7 +22,7 @@ import {
   type FileExtents,
   writeExtentMap,
 } from "../repository/extent-map.ts";
-import type { ManifestEntry } from "../repository/manifest.ts";
+import type { ManifestFile } from "../repository/manifest.ts";
 import { type PackEntry, PackWriter } from "../repository/pack-writer.ts";
 import type { Repository } from "../repository/repository.ts";
 import type { ChunkAnswer, ChunkJob, ChunkPiece, PieceOutcome } from "./chunk-job.ts";
@@ -43,24 +44,13 @@ export interface CopyRequest {
   readonly onProgress: (progress: CopyProgress) => void;
 }
 
-/** How far the copy is, as of the file or chunk that was done last. */
-export interface CopyProgress {
-  readonly bytesDone: number;
-  readonly bytesTotal: number;
-  readonly filesDone: number;
-  readonly filesTotal: number;
-}
-
 /** What was copied, for the manifest. */
 export interface CopyResult {
   /** Files as they were read; those that vanished are not here. In no order. */
-  readonly files: readonly FileEntry[];
+  readonly files: readonly ManifestFile[];
   readonly packs: readonly PackEntry[];
   readonly pageErrors: readonly PageErrors[];
 }
-
-/** The manifest's entry of a regular file. */
-export type FileEntry = Extract<ManifestEntry, { kind: "file" }>;
 
 /** Blocks of one relation file whose checksum or header stayed wrong when they were read again. */
 export interface PageErrors {
@@ -96,7 +86,7 @@ class Copy implements AsyncDisposable {
   readonly #pool: WorkerPool<ChunkJob, ChunkAnswer>;
   readonly #context: Context;
   readonly #writers: PackWriter[] = [];
-  readonly #files: FileEntry[] = [];
+  readonly #files: ManifestFile[] = [];
   readonly #pageErrors: PageErrors[] = [];
   #nextPack = 0;
   #bytesDone = 0;
@@ -266,7 +256,7 @@ class Copy implements AsyncDisposable {
     return relation.segment * relationSegmentBlocks + Math.floor(offsetBytes / blockSizeBytes);
   }
 
-  #addFile(entry: DataEntry, read: Pick<FileEntry, "sizeBytes" | "sha256" | "extents">): void {
+  #addFile(entry: DataEntry, read: Pick<ManifestFile, "sizeBytes" | "sha256" | "extents">): void {
     const { path, mode, modifiedAt } = entry;
     this.#files.push({ kind: "file", path, mode, modifiedAt, ...read });
   }

@@ -32,7 +32,8 @@ import { type ManifestEntry, type ManifestHeader, writeManifest } from "../repos
 import type { Repository } from "../repository/repository.ts";
 import type { StanzaRecord } from "../repository/stanza.ts";
 import { HINDSIGHT_VERSION } from "../model/version.ts";
-import { copyFiles, type CopyProgress, type CopyResult } from "./copy.ts";
+import type { CopyProgress } from "../model/progress.ts";
+import { copyFiles, type CopyResult } from "./copy.ts";
 import { planCopy } from "./copy-plan.ts";
 import { checkCluster, checkDirectory } from "./preconditions.ts";
 import { proveWal } from "./wal-proof.ts";

@@ -4,7 +4,7 @@ import { closeSync, constants, fchmodSync, mkdirSync, openSync, writeSync } from
 import { join } from "node:path";
 import type { Clock } from "../base/clock.ts";
 import { errorMessage } from "../base/errors.ts";
-import { createLog, type Log, LOG_LEVELS, type LogLevel, type LogSink } from "../base/log.ts";
+import { createLog, type Log, type LogLevel, type LogSink } from "../base/log.ts";
 import type { Settings } from "../config/settings.ts";
 import { formatLogLine } from "./render/log-line.ts";
 import { isLively, writeNotice } from "./render/streams.ts";
@@ -82,23 +82,8 @@ function fileLog(settings: Settings, file: number, clock: Clock): Log {
 }
 
 function bothLogs(first: Log, second: Log): Log {
-  const writer =
-    (level: Exclude<LogLevel, "off">): Log["info"] =>
-    (message, fields) => {
-      first[level](message, fields);
-      second[level](message, fields);
-    };
-  return {
-    error: writer("error"),
-    warn: writer("warn"),
-    info: writer("info"),
-    detail: writer("detail"),
-    debug: writer("debug"),
-  };
-}
-
-/** Whether lines of `level` reach the console. */
-export function isConsoleLevel(settings: Settings, level: LogLevel): boolean {
-  const configured = knownLevel(settings.get("log-level-console"));
-  return LOG_LEVELS.indexOf(level) <= LOG_LEVELS.indexOf(configured);
+  return createLog("debug", (level, message, fields) => {
+    first[level](message, fields);
+    second[level](message, fields);
+  });
 }

@@ -1,23 +1,12 @@
 import { expect, test } from "vitest";
-import { measureRpo, measureRto, type RecoveryInstants } from "./metrics.ts";
-import { sampleCourse } from "./recovery.fixture.ts";
+import { measureRpo, measureRto } from "./metrics.ts";
+import { NO_INSTANTS, sampleCourse } from "./recovery.fixture.ts";
 
 const at = (time: string): Temporal.Instant => Temporal.Instant.from(`2026-11-19T${time}Z`);
 
-const NOTHING: RecoveryInstants = {
-  incidentAt: undefined,
-  detectedAt: undefined,
-  firstAttemptAt: undefined,
-  restoreBeganAt: undefined,
-  restoredAt: undefined,
-  recoveryStartedAt: undefined,
-  readyAt: undefined,
-  verifiedAt: undefined,
-};
-
 test("the DR timeline of the documents: 4 minutes to detect, 18 of downtime", () => {
   const rto = measureRto({
-    ...NOTHING,
+    ...NO_INSTANTS,
     incidentAt: at("11:45:23"),
     detectedAt: at("11:49:23"),
     firstAttemptAt: at("11:53:23"),
@@ -45,7 +34,7 @@ test("the DR timeline of the documents: 4 minutes to detect, 18 of downtime", ()
 
 test("earlier attempts are a phase of their own", () => {
   const rto = measureRto({
-    ...NOTHING,
+    ...NO_INSTANTS,
     detectedAt: at("11:00:00"),
     firstAttemptAt: at("11:02:00"),
     restoreBeganAt: at("11:05:00"),
@@ -59,7 +48,7 @@ test("earlier attempts are a phase of their own", () => {
 test("RTO from the log of a real server: starting point-in-time recovery to ready", () => {
   const course = sampleCourse("recovery-18", "name-promote");
   const { logSeconds } = measureRto({
-    ...NOTHING,
+    ...NO_INSTANTS,
     recoveryStartedAt: course.recoveryStartedAt,
     readyAt: course.readyAt,
   });
@@ -68,14 +57,18 @@ test("RTO from the log of a real server: starting point-in-time recovery to read
 });
 
 test("what is unknown, or contradicts itself, is not measured", () => {
-  const nothing = measureRto(NOTHING);
+  const nothing = measureRto(NO_INSTANTS);
   expect(nothing.phases.every(({ seconds }) => seconds === undefined)).toBe(true);
   expect(nothing).toMatchObject({
     totalSeconds: undefined,
     countedFrom: undefined,
     isMet: undefined,
   });
-  const backwards = measureRto({ ...NOTHING, incidentAt: at("12:00:00"), readyAt: at("11:00:00") });
+  const backwards = measureRto({
+    ...NO_INSTANTS,
+    incidentAt: at("12:00:00"),
+    readyAt: at("11:00:00"),
+  });
   expect(backwards.totalSeconds).toBeUndefined();
 });
 

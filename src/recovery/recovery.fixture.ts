@@ -4,6 +4,7 @@ import { timeline } from "../model/timeline.ts";
 import { recognise } from "../postgres/recovery-log.ts";
 import { readSample } from "../postgres/recovery-log-samples/read-sample.fixture.ts";
 import type { AttemptPlan } from "./attempt-request.ts";
+import type { RecoveryInstants } from "./metrics.ts";
 import { advanceCourse, COURSE_BEGIN, type RecoveryCourse } from "./recovery-course.ts";
 
 /** A plan for a cluster with segments of 1 MiB, to be paused at a transaction unless told otherwise. */
@@ -38,3 +39,15 @@ export function courseOf(lines: readonly string[]): RecoveryCourse {
 export function sampleCourse(file: string, name: string): RecoveryCourse {
   return courseOf(readSample(file, name));
 }
+
+/** Nothing was measured. */
+export const NO_INSTANTS: RecoveryInstants = {
+  incidentAt: undefined,
+  detectedAt: undefined,
+  firstAttemptAt: undefined,
+  restoreBeganAt: undefined,
+  restoredAt: undefined,
+  recoveryStartedAt: undefined,
+  readyAt: undefined,
+  verifiedAt: undefined,
+};

@@ -53,7 +53,6 @@ export interface BackupSet {
   readonly damaged: readonly DamagedBackup[];
 }
 
-const SHA256 = /^[0-9a-f]{64}$/;
 const OUTCOME_READ_CONCURRENCY_MAX = 8;
 
 /**
@@ -273,7 +272,7 @@ function parseIntent(fields: JsonFields): BackupIntent & { readonly nonce: strin
 function parseOutcome(fields: JsonFields): BackupOutcome {
   const state = fields.text("state");
   const decidedAt = fields.instant("decidedAt");
-  const manifestSha256 = fields.optional("manifestSha256", (from, key) => from.textOf(key, SHA256));
+  const manifestSha256 = fields.optional("manifestSha256", (from, key) => from.sha256(key));
   if (state === "committed" && manifestSha256 !== undefined) {
     return { state, manifestSha256, decidedAt };
   }

@@ -20,7 +20,6 @@ import {
   parseStrictJson,
 } from "./strict-json.ts";
 
-const SHA256 = /^[0-9a-f]{64}$/;
 const MODE_MAX = 0o7777;
 
 /** One line of the pack table. */
@@ -36,7 +35,7 @@ export function parsePackLine(line: string): PackEntry {
     label: parseBackupLabel(fields.text("label")),
     number: fields.integer("number", PACK_NUMBER_END - 1),
     sizeBytes: fields.integer("sizeBytes"),
-    sha256: fields.textOf("sha256", SHA256),
+    sha256: fields.sha256("sha256"),
     blobCount: fields.integer("blobCount", PACK_BLOB_COUNT_MAX),
   };
   fields.end();
@@ -99,7 +98,7 @@ function parseFile(fields: JsonFields, packCount: number): ManifestEntry {
     mode: fields.integer("mode", MODE_MAX),
     sizeBytes,
     modifiedAt: fields.instant("modifiedAt"),
-    sha256: fields.textOf("sha256", SHA256),
+    sha256: fields.sha256("sha256"),
     extents: fields.has("map")
       ? parseMapRef(fields, packCount)
       : parseExtents(fields, { sizeBytes, packCount }),

@@ -19,7 +19,6 @@ import {
   parseStrictJson,
 } from "./strict-json.ts";
 
-const SHA256 = /^[0-9a-f]{64}$/;
 const SEGMENT = /^[0-9A-F]{24}$/;
 const OID_MAX = 0xffffffff;
 
@@ -80,7 +79,7 @@ export function parseHeaderLine(line: string): {
     ...parseOriginPart(fields),
   };
   const table = fields.fields("packTable");
-  const packTable = { count: table.integer("count"), sha256: table.textOf("sha256", SHA256) };
+  const packTable = { count: table.integer("count"), sha256: table.sha256("sha256") };
   table.end();
   fields.end();
   return { header, packTable };

@@ -75,6 +75,11 @@ export class JsonFields {
     return value;
   }
 
+  /** A SHA-256 as 64 lower-case hexadecimal digits. */
+  sha256(key: string): string {
+    return this.textOf(key, /^[0-9a-f]{64}$/);
+  }
+
   boolean(key: string): boolean {
     const value = this.any(key);
     if (typeof value !== "boolean") throw new JsonShapeError(`"${key}" is neither true nor false`);

@@ -6,8 +6,9 @@ import type { Context } from "../base/context.ts";
 import { MIB } from "../base/limits.ts";
 import { DIGEST_CHUNK_BYTES } from "../codec/content-digest.ts";
 import { type BytePath, textPath } from "../model/byte-path.ts";
+import type { CopyProgress } from "../model/progress.ts";
 import { readExtents } from "../repository/extent-map.ts";
-import type { ManifestEntry } from "../repository/manifest.ts";
+import type { ManifestEntry, ManifestFile } from "../repository/manifest.ts";
 import type { PackEntry } from "../repository/pack-format.ts";
 import { type BlobUse, blobUses } from "./blob-uses.ts";
 import { badEntry, tablespaceOidOf } from "./entry-path.ts";
@@ -17,17 +18,6 @@ import { MARKER_FILE } from "./marker.ts";
 import type { PackReader } from "../repository/pack-reader.ts";
 import type { PackShelf } from "./pack-shelf.ts";
 import { CONTROL_FILE, type Places, type TreePath } from "./places.ts";
-
-/** The manifest's entry of a regular file. */
-export type FileEntry = Extract<ManifestEntry, { kind: "file" }>;
-
-/** How far the restore is, as of the file that was written last. */
-export interface RestoreProgress {
-  readonly bytesDone: number;
-  readonly bytesTotal: number;
-  readonly filesDone: number;
-  readonly filesTotal: number;
-}
 
 /** Where the bytes come from, where they go, and who is told of it. */
 export interface WriterOptions {
@@ -39,7 +29,7 @@ export interface WriterOptions {
   /** Units at a time. */
   readonly laneCount: number;
   readonly total: { readonly fileCount: number; readonly sizeBytes: number };
-  readonly onProgress: (progress: RestoreProgress) => void;
+  readonly onProgress: (progress: CopyProgress) => void;
 }
 
 /** Small files looked at together for blobs that they share. */
@@ -69,7 +59,7 @@ const CHANGED: ReadonlySet<string> = new Set([CONTROL_FILE, AUTO_CONF_FILE]);
 const CHANGED_SIZE_MAX_BYTES: number = 16 * MIB;
 
 interface PlannedFile {
-  readonly entry: FileEntry;
+  readonly entry: ManifestFile;
   readonly uses: readonly BlobUse[];
   readonly hasHoles: boolean;
 }
@@ -132,7 +122,7 @@ export class FileWriter {
     yield* byBlob(batch);
   }
 
-  async #planFile(entry: FileEntry): Promise<PlannedFile> {
+  async #planFile(entry: ManifestFile): Promise<PlannedFile> {
     const { shelf, packs } = this.#options;
     const openPack = (index: number): Promise<PackReader> => shelf.take(index);
     const extents = await readExtents(entry, { packs, openPack, context: this.#context });
@@ -141,7 +131,7 @@ export class FileWriter {
   }
 
   /** Directories and links. A tablespace's link leads where the plan says; any other becomes a directory. */
-  async #writeBare(entry: Exclude<ManifestEntry, FileEntry>): Promise<void> {
+  async #writeBare(entry: Exclude<ManifestEntry, ManifestFile>): Promise<void> {
     if (entry.path === "") return;
     const place = this.#options.places.find(entry.path);
     const oid = tablespaceOidOf(entry.path);
@@ -234,7 +224,7 @@ function* byBlob(files: readonly PlannedFile[]): Generator<Unit, void, undefined
 }
 
 /** Permissions and time as they were; the owner was given when the file was made. */
-async function settle(file: FileHandle, entry: FileEntry): Promise<void> {
+async function settle(file: FileHandle, entry: ManifestFile): Promise<void> {
   const mode = entry.mode & 0o777;
   if (mode !== 0o600) await file.chmod(mode);
   const seconds = entry.modifiedAt.epochMilliseconds / 1000;

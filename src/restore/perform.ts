@@ -15,13 +15,14 @@ import type { Context } from "../base/context.ts";
 import { HindsightError, systemErrorCode } from "../base/errors.ts";
 import { type BytePath, ROOT_PATH, textPath } from "../model/byte-path.ts";
 import { failure } from "../model/failure.ts";
+import type { CopyProgress } from "../model/progress.ts";
 import { invalidateCheckpoint, parseControlFile } from "../postgres/control-file.ts";
 import { walSubdirectories } from "../postgres/data-directory/exclusions.ts";
 import { readManifest } from "../repository/manifest.ts";
 import type { Repository } from "../repository/repository.ts";
 import { rewriteAutoConf } from "./auto-conf.ts";
 import { describeTarget } from "./choose-backup.ts";
-import { AUTO_CONF_FILE, FileWriter, type RestoreProgress } from "./file-writer.ts";
+import { AUTO_CONF_FILE, FileWriter } from "./file-writer.ts";
 import { unfinished } from "./interruption.ts";
 import { denied } from "./location.ts";
 import { MARKER_FILE } from "./marker.ts";
@@ -35,7 +36,7 @@ import type { TablespacePlan } from "./tablespaces.ts";
 export interface PerformOptions {
   /** Only read. */
   readonly repository: Repository;
-  readonly onProgress?: ((progress: RestoreProgress) => void) | undefined;
+  readonly onProgress?: ((progress: CopyProgress) => void) | undefined;
 }
 
 /** What was done; the names are those of the JSON output (docs/cli.md). */

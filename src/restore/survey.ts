@@ -3,7 +3,7 @@
 import type { BytePath } from "../model/byte-path.ts";
 import { failure } from "../model/failure.ts";
 import { isTablespaceVersion } from "../postgres/data-directory/tablespace.ts";
-import type { ManifestEntry, ManifestHeader } from "../repository/manifest.ts";
+import type { ManifestEntry, ManifestFile, ManifestHeader } from "../repository/manifest.ts";
 import { badEntry, placeOf, tablespaceOidOf } from "./entry-path.ts";
 
 /** What lies in one place, so that space can be asked for where it is needed. */
@@ -104,7 +104,7 @@ class Survey {
     }
   }
 
-  #addFile(entry: Extract<ManifestEntry, { kind: "file" }>): void {
+  #addFile(entry: ManifestFile): void {
     this.#checkTablespacePath(entry.path);
     if (entry.path === "") throw badEntry(entry.path, "is a file");
     if (entry.path === "global/pg_control") this.#hasControlFile = true;

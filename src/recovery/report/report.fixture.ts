@@ -1,5 +1,6 @@
 // For tests: the facts of the incident of the documents, once too late and once right, and of one nobody measured.
 import { parseLsn } from "../../model/lsn.ts";
+import { NO_INSTANTS } from "../recovery.fixture.ts";
 import type { ReportFacts } from "./facts.ts";
 
 const at = (time: string): Temporal.Instant => Temporal.Instant.from(`2026-11-19T${time}Z`);
@@ -112,16 +113,7 @@ export const nothingKnown: ReportFacts = {
   state: "open",
   goodState: undefined,
   accident: { xid: undefined, lsn: undefined, impact: [] },
-  instants: {
-    incidentAt: undefined,
-    detectedAt: undefined,
-    firstAttemptAt: undefined,
-    restoreBeganAt: undefined,
-    restoredAt: undefined,
-    recoveryStartedAt: undefined,
-    readyAt: undefined,
-    verifiedAt: undefined,
-  },
+  instants: NO_INSTANTS,
   attempts: [],
   chosen: undefined,
   recovery: undefined,
