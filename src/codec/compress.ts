@@ -13,9 +13,6 @@ export interface CompressionChoice {
   readonly level: number;
 }
 
-/** zstd at level 3: what objects are compressed with when nothing else is asked for. */
-export const DEFAULT_COMPRESSION: CompressionChoice = { kind: "zstd", level: 3 };
-
 /**
  * Compresses one piece.
  *

@@ -87,12 +87,6 @@ export interface ParameterChange {
   readonly trackCommitTimestamp: boolean;
 }
 
-/** The record that began at `overwritten` was never finished, and what follows stands in its place. */
-export interface OverwriteContinuation {
-  readonly overwritten: Lsn;
-  readonly at: Temporal.Instant;
-}
-
 /** @throws {HindsightError} `WAL_RECORD_INVALID` */
 export function parseRestorePoint(record: WalRecord): RestorePoint {
   const data = new MainDataReader(record);
@@ -153,15 +147,4 @@ export function parseParameterChange(record: WalRecord): ParameterChange {
     walLogHints: data.boolean(),
     trackCommitTimestamp: data.boolean(),
   };
-}
-
-/** @throws {HindsightError} `WAL_RECORD_INVALID` */
-export function parseOverwriteContinuation(record: WalRecord): OverwriteContinuation {
-  const data = new MainDataReader(record);
-  return { overwritten: data.lsn(), at: data.instant() };
-}
-
-/** Where the base backup began whose end this record marks. @throws {HindsightError} `WAL_RECORD_INVALID` */
-export function parseBackupEnd(record: WalRecord): Lsn {
-  return new MainDataReader(record).lsn();
 }
