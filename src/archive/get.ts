@@ -84,7 +84,7 @@ function assertNoPromotion(timeline: Timeline, request: GetRequest): void {
     "RECOVERY_PROMOTION_REFUSED",
     `${request.name} is not handed out: this recovery stays on timeline ${pinnedTimeline}`,
     {
-      hint: "PostgreSQL stops instead of promoting; restart it to go on in recovery, or accept the attempt to let it promote.",
+      hint: "PostgreSQL stops instead of promoting; restart it to go on in recovery. To let it promote, create the file hindsight.allow-promotion in its data directory before you resume.",
     },
   );
 }

@@ -52,7 +52,7 @@ export async function proveWal(
 }
 
 /** Waits until one segment is stored. */
-export async function waitForSegment(
+async function waitForSegment(
   archive: WalArchive,
   name: string,
   { timeoutMs, context }: { readonly timeoutMs: number; readonly context: Context },

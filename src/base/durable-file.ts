@@ -55,7 +55,7 @@ export interface FileOptions {
 export type CreateOutcome = "created" | "exists";
 
 /** How every temporary name begins: with a dot, so that no listing takes it for something finished. */
-export const TEMPORARY_NAME_PREFIX = ".hindsight-";
+const TEMPORARY_NAME_PREFIX = ".hindsight-";
 
 const TEMPORARY_NAME_ATTEMPTS_MAX = 8;
 const CREATE_FLAGS = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL;
@@ -194,7 +194,7 @@ export async function syncDirectory(
 }
 
 /** Takes every byte, however few of them each call of the system takes. Used for any file that is written here. */
-export async function writeFully(file: WritableFile, bytes: Uint8Array): Promise<void> {
+async function writeFully(file: WritableFile, bytes: Uint8Array): Promise<void> {
   let offset = 0;
   while (offset < bytes.length) {
     const { bytesWritten } = await file.write(bytes, offset, bytes.length - offset);

@@ -7,7 +7,7 @@ import type { CommandModule } from "./invocation.ts";
  * What a word behind the command is. `STANZA`, `SET` and `DESTINATION` set options of the same meaning, so that Barman's
  * `recover SERVER latest DIR` works; the others are handed to the command.
  */
-export const ARGUMENT_NAMES = [
+const ARGUMENT_NAMES = [
   "STANZA",
   "SET",
   "DESTINATION",

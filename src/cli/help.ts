@@ -86,7 +86,7 @@ function optionTable(names: readonly OptionName[]): string {
 }
 
 /** `--repo1-path=PATH`, `--output=text|json`, `--delta`. */
-export function optionUsage(name: OptionName, definition: OptionDefinition): string {
+function optionUsage(name: OptionName, definition: OptionDefinition): string {
   const written = `--${writtenName(name, 1)}`;
   if (definition.type === "boolean") return written;
   if (definition.values) {

@@ -7,7 +7,7 @@ import type { GivenSetting, Settings } from "../config/settings.ts";
 import { failure } from "../model/failure.ts";
 
 /** The launcher of this program. */
-export function launcherPath(): string {
+function launcherPath(): string {
   // The same two steps up from src/cli and from dist/cli.
   return join(import.meta.dirname, "..", "..", "bin", "hindsight");
 }
@@ -17,7 +17,7 @@ export function launcherPath(): string {
  *
  * @throws {HindsightError} `CONFIG_OPTION_INVALID` when a secret stands only in the environment of this run.
  */
-export function commandPrefix(settings: Settings): string {
+function commandPrefix(settings: Settings): string {
   return [launcherPath(), ...carriedOptions(settings)].map(shellWord).join(" ");
 }
 

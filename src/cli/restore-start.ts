@@ -82,7 +82,7 @@ export async function driveRecovery(
 }
 
 /** `[####----] 50%  0/15000028  2025-11-19 11:49:45.1+00:00  12MB/s  4s left` */
-export function progressText({ phase, replay, segment }: AttemptProgress, zone: string): string {
+function progressText({ phase, replay, segment }: AttemptProgress, zone: string): string {
   if (phase === "starting") return "PostgreSQL starts";
   if (phase === "stopping") return "WAL is replayed; PostgreSQL ends its recovery";
   return [

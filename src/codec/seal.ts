@@ -3,7 +3,7 @@
 // so that encryption can arrive without a change of layout.
 
 /** Kinds of seals; only `none` is built. */
-export const SEALS = ["none", "aes-256-gcm"] as const;
+const SEALS = ["none", "aes-256-gcm"] as const;
 export type SealKind = (typeof SEALS)[number];
 
 /** Seals and opens pieces of objects. */

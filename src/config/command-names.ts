@@ -78,7 +78,7 @@ export function commandName(word: string): CommandName {
 }
 
 /** Whether a word is a command's own name. */
-export function isCommandName(word: string): word is CommandName {
+function isCommandName(word: string): word is CommandName {
   return KNOWN.has(word);
 }
 

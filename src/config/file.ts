@@ -11,7 +11,7 @@ import { didYouMean } from "./nearest.ts";
 import { addRawText, type RawOption, type RawOptions, requireOption } from "./raw-option.ts";
 
 /** Looked up in this order when no file is named. */
-export const CONFIG_FILES_DEFAULT = ["./hindsight.conf", "/etc/hindsight/hindsight.conf"] as const;
+const CONFIG_FILES_DEFAULT = ["./hindsight.conf", "/etc/hindsight/hindsight.conf"] as const;
 
 const CONFIG_SIZE_MAX_BYTES = 1024 * 1024;
 

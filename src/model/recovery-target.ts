@@ -18,7 +18,7 @@ export const RESTORE_TYPES = [
 export type RestoreType = (typeof RESTORE_TYPES)[number];
 
 /** What PostgreSQL does when it reaches the target: `recovery_target_action`. */
-export const TARGET_ACTIONS = ["pause", "promote", "shutdown"] as const;
+const TARGET_ACTIONS = ["pause", "promote", "shutdown"] as const;
 export type TargetAction = (typeof TARGET_ACTIONS)[number];
 
 /**

@@ -5,7 +5,7 @@ import { type Lsn, lsn } from "./lsn.ts";
 import { formatTimeline, parseTimelineDigits, type Timeline } from "./timeline.ts";
 
 /** The smallest `wal_segment_size`. */
-export const SEGMENT_SIZE_MIN_BYTES: number = 1024 * 1024;
+const SEGMENT_SIZE_MIN_BYTES: number = 1024 * 1024;
 /** The largest `wal_segment_size`. */
 export const SEGMENT_SIZE_MAX_BYTES: number = 1024 * 1024 * 1024;
 

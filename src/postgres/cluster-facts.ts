@@ -12,7 +12,7 @@ export const MAJOR_VERSION_MIN = 14;
 export const MAJOR_VERSION_MAX = 18;
 
 /** Settings that a backup records or a command judges; shown as PostgreSQL shows them, with units (`60s`, `16MB`). */
-export const RECORDED_SETTINGS = [
+const RECORDED_SETTINGS = [
   "archive_cleanup_command",
   "archive_command",
   "archive_library",

@@ -36,7 +36,7 @@ export interface ConnectionSettings {
 export type Row = Readonly<Record<string, string | null>>;
 
 /** A server that does not answer for so long while connecting is taken as out of order. */
-export const CONNECT_TIMEOUT_MS = 15_000;
+const CONNECT_TIMEOUT_MS = 15_000;
 
 /** How long a session may take to say good-bye before its socket is simply closed. */
 const CLOSE_TIMEOUT_MS = 2_000;

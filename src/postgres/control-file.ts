@@ -72,7 +72,7 @@ import { type SystemIdentifier, systemIdentifier } from "../model/system-identif
 import { type Timeline, timeline } from "../model/timeline.ts";
 
 /** In the order of PostgreSQL's DBState. */
-export const CLUSTER_STATES = [
+const CLUSTER_STATES = [
   "starting up",
   "shut down",
   "shut down in recovery",

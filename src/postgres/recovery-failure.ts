@@ -119,7 +119,7 @@ const RULES: readonly Rule[] = [
     ([name, actual, expected]) => ({
       code: "RECOVERY_WAL_DAMAGED",
       message: `WAL segment ${name} arrived with ${actual} bytes instead of ${expected}`,
-      hint: "Nothing was replayed from it: run `hindsight verify`, and restore to a target before that segment if it cannot be repaired.",
+      hint: "Nothing was replayed from it: put back a good copy of that segment, or restore to a target before it.",
     }),
   ],
   [
@@ -152,7 +152,7 @@ const RULES: readonly Rule[] = [
     ([at], evidence) => ({
       code: "RECOVERY_WAL_DAMAGED",
       message: `the WAL at which the backup begins could not be read${at ? ` (${at})` : ""}${saying(evidence)}`,
-      hint: "Keep backup_label where it is: run `hindsight verify` to see whether the archive has the backup's first segment, or choose another backup with --set.",
+      hint: "Keep backup_label where it is: the archive must have the backup's first segment, which `hindsight show-backup` names; else choose another backup with --set.",
     }),
   ],
   [
@@ -178,7 +178,7 @@ const RULES: readonly Rule[] = [
       message: relation
         ? `block ${block} of ${relation} is damaged in the restored directory`
         : "WAL changes pages that the restored directory does not have",
-      hint: "Restore again, from another backup if it repeats, and run `hindsight verify`; do not set ignore_invalid_pages, it hides lost data.",
+      hint: "Restore again, from another backup if it repeats; do not set ignore_invalid_pages, it hides lost data.",
     }),
   ],
   [
@@ -307,7 +307,7 @@ function explainMissedTarget(evidence: RecoveryEvidence): Explanation {
   return {
     code: "RECOVERY_TARGET_MISSED",
     message: `the archive ends before ${theTarget(evidence)}: ${last}`,
-    hint: "PostgreSQL refused to promote with less: archive the missing WAL and start again, or choose a target that `hindsight window` lists.",
+    hint: "PostgreSQL refused to promote with less: archive the missing WAL and start again, or choose an earlier target.",
   };
 }
 

@@ -61,7 +61,7 @@ export type StopMode = "smart" | "fast" | "immediate";
 
 const STOP_SIGNALS = { smart: "SIGTERM", fast: "SIGINT", immediate: "SIGQUIT" } as const;
 /** How long a server may take to end, before that is called a failure. */
-export const STOP_TIMEOUT_MS = 60_000;
+const STOP_TIMEOUT_MS = 60_000;
 const STOP_POLL_INTERVAL_MS = 50;
 /** sizeof(sockaddr_un.sun_path) less the final zero. */
 const SOCKET_PATH_MAX_BYTES = 107;

@@ -56,7 +56,7 @@ function endedEarly(problem: string): Error {
     "RECOVERY_WAL_DAMAGED",
     `recovery did not reach the end of the archive: ${problem}`,
     {
-      hint: "Nothing in the archive was changed: run `hindsight verify`, then restore again, to a target before the damage if it cannot be repaired.",
+      hint: "Nothing in the archive was changed: put back a good copy of what is damaged and restore again, or restore to a target before the damage.",
     },
   );
 }

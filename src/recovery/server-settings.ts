@@ -57,7 +57,7 @@ export interface ServerSettings {
  *
  * @source PostgreSQL src/backend/access/transam/xlogrecovery.c, CheckRequiredParameterValues
  */
-export const RECOVERY_MINIMA: Readonly<Record<string, number>> = {
+const RECOVERY_MINIMA: Readonly<Record<string, number>> = {
   max_connections: 100,
   max_worker_processes: 8,
   max_wal_senders: 10,

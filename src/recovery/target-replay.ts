@@ -118,7 +118,7 @@ function stopAt(
 }
 
 /** A transaction id as WAL has it: without the epoch. */
-export function shortXid(xid: bigint): number {
+function shortXid(xid: bigint): number {
   return Number(BigInt.asUintN(32, xid));
 }
 

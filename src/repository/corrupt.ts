@@ -4,7 +4,7 @@ import { failure, isFailure } from "../model/failure.ts";
 import type { ObjectKey } from "../storage/object-store.ts";
 
 const HINT =
-  "The repository's storage changed or lost what was written. Keep the object as evidence, check the storage, and use another backup or another repository; `hindsight verify` lists everything that is damaged.";
+  "The repository's storage changed or lost what was written. Keep the object as evidence, check the storage, and use another backup or another repository.";
 
 /**
  * An `OBJECT_CORRUPT` failure.

@@ -43,9 +43,7 @@ export interface ExtentMapRef {
 /** A file's extents, in order and without gap; or the map that holds them. */
 export type FileExtents = readonly Extent[] | ExtentMapRef;
 
-/** Extents that stand in a manifest line; with more, a writer stores a map. */
-export const EXTENTS_INLINE_TARGET_COUNT = 8;
-/** Extents that a manifest line may hold at most. */
+/** Extents that a manifest line may hold at most; with more, a writer stores a map. */
 export const EXTENTS_INLINE_MAX_COUNT = 1024;
 
 const MAGIC = "XMAP";

@@ -26,7 +26,7 @@ export interface StoredFact<Value> {
 }
 
 /** Lays out a whole fact. */
-export function encodeFact(
+function encodeFact(
   key: ObjectKey,
   value: Json,
   { id, sealer }: { readonly id: string; readonly sealer: Sealer },

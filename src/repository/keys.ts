@@ -15,7 +15,7 @@ export const PROBE_PREFIX = "probe/";
 export const STANZAS_PREFIX = "stanza/";
 
 /** The facts that may lie beside a backup's data. */
-export const BACKUP_PARTS = ["intent", "manifest", "outcome", "tombstone"] as const;
+const BACKUP_PARTS = ["intent", "manifest", "outcome", "tombstone"] as const;
 export type BackupPart = (typeof BACKUP_PARTS)[number];
 
 /** Where the records of one stanza's clusters are. */

@@ -40,7 +40,7 @@ export function parseEntryPath(value: Json): BytePath {
 }
 
 /** What is wrong with an entry's path, or undefined. "" is the data directory itself. */
-export function findPathFault(path: BytePath): string | undefined {
+function findPathFault(path: BytePath): string | undefined {
   if (path === "") return undefined;
   if (path.length > PATH_SIZE_MAX_BYTES || path.includes("\0")) return "a path is impossible";
   if (path.startsWith("/")) return "a path is absolute";

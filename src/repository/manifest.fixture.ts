@@ -21,7 +21,7 @@ interface Compressed {
 export const MANIFEST_KEY = "stanza/main/backup/20261121-024000F/manifest";
 export const NONE: Compressed = { compression: { kind: "none", level: 0 } };
 export const ZSTD: Compressed = { compression: { kind: "zstd", level: 3 } };
-export const INSTANT: Temporal.Instant = Temporal.Instant.from("2026-11-21T02:40:00.123456789Z");
+const INSTANT: Temporal.Instant = Temporal.Instant.from("2026-11-21T02:40:00.123456789Z");
 export const HASH: string = "ab".repeat(32);
 
 export const HEADER: ManifestHeader = {

@@ -23,7 +23,7 @@ import { isObjectKey, type ObjectKey } from "../storage/object-store.ts";
 import { corrupt } from "./corrupt.ts";
 
 /** Every kind of object: small record, WAL file, pack, manifest. */
-export const OBJECT_TYPES = ["FACT", "WALF", "PACK", "MANI"] as const;
+const OBJECT_TYPES = ["FACT", "WALF", "PACK", "MANI"] as const;
 export type ObjectType = (typeof OBJECT_TYPES)[number];
 
 /** The format that this release writes, and the only one it reads. */

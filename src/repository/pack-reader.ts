@@ -177,7 +177,7 @@ async function readRange(
   const bytes = await repository.store.get(key, { range, signal: context.signal });
   if (bytes) return bytes;
   throw failure("OBJECT_MISSING", `${key} is not in the repository, but a backup needs it`, {
-    hint: "Use another backup or another repository; `hindsight verify` lists everything that is missing.",
+    hint: "Use another backup (--set) or another repository.",
     context: { key },
   });
 }

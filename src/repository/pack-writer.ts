@@ -45,7 +45,7 @@ export interface PackWriterOptions {
 }
 
 /** A pack that has reached this size is finished, and the next blob begins another. */
-export const PACK_SIZE_TARGET_BYTES: number = 64 * MIB;
+const PACK_SIZE_TARGET_BYTES: number = 64 * MIB;
 
 /** Bytes of one pack that wait for the store. */
 const QUEUE_SIZE_MAX_BYTES = 4 * MIB;

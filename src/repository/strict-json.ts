@@ -161,7 +161,7 @@ export function asInteger(value: Json | undefined, name: string, max: number): n
 }
 
 /** @throws {JsonShapeError} when it is no text. */
-export function asText(value: Json | undefined, name: string): string {
+function asText(value: Json | undefined, name: string): string {
   if (typeof value === "string" && value.isWellFormed()) return value;
   throw new JsonShapeError(`"${name}" is not a text`);
 }

@@ -25,7 +25,7 @@ const SETTING_LINE = /^\s*([A-Za-z_][\w$]*(?:\.[A-Za-z_][\w$]*)*)(?:\s*=|\s)/;
  * @throws {HindsightError} `CONFIG_OPTION_INVALID` for a value with a line break or a NUL, which no quoting can carry.
  * @source PostgreSQL src/backend/utils/misc/guc-file.l, DeescapeQuotedString
  */
-export function quoteSettingValue({ name, value }: Setting): string {
+function quoteSettingValue({ name, value }: Setting): string {
   if (/[\n\r\0]/.test(value)) {
     throw failure("CONFIG_OPTION_INVALID", `the value of ${name} contains a line break`, {
       hint: "PostgreSQL's configuration files cannot hold it; write the value in one line.",

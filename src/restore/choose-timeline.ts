@@ -98,7 +98,7 @@ function offPath<Backup extends BackupFacts>(
     .map((other) => other.timeline)
     .toSorted((left, right) => left - right);
   const subject = set
-    ? `backup ${set.label} (timeline ${set.timeline}, complete at ${formatLsn(set.stopLsn)}) is`
+    ? `backup ${set.label} (timeline ${set.timeline}, complete at ${formatLsn(set.stopLsn)}) is not`
     : "no backup is";
   return failure(
     "TIMELINE_UNREACHABLE",

@@ -90,7 +90,7 @@ export function proveDigest(
     "OBJECT_CORRUPT",
     `${showPath(path)} does not have the content that was backed up`,
     {
-      hint: "Restore another backup with --set; `hindsight verify` says what else is damaged.",
+      hint: "Restore another backup with --set.",
       context: { found, expected },
     },
   );

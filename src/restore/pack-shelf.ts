@@ -50,7 +50,7 @@ export class PackShelf {
     const entry = this.#packs[index];
     if (!entry) {
       throw failure("OBJECT_CORRUPT", `the manifest names pack ${index} of ${this.#packs.length}`, {
-        hint: "Restore another backup with --set; `hindsight verify` checks them all.",
+        hint: "Restore another backup with --set.",
       });
     }
     return PackReader.open(this.#repository, this.#stanza, entry, this.#context);

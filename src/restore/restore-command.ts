@@ -8,7 +8,7 @@ import type { Timeline } from "../model/timeline.ts";
  *
  * - `none`: nothing; PostgreSQL promotes when told to.
  * - `pause`: until the server takes queries, recovery ends in an error instead of a promotion; then a DBA may promote.
- * - `strict`: as `pause`, and only `hindsight incident accept` lifts it.
+ * - `strict`: as `pause`, and only the file hindsight.allow-promotion lifts it.
  */
 export type Interlock = "none" | "pause" | "strict";
 

@@ -12,7 +12,7 @@ import { collectContent } from "./memory.ts";
 import type { CallOptions, ListPage, ObjectStore, PutOutcome } from "./object-store.ts";
 
 /** The calls of a store that can go wrong. */
-export const STORE_METHODS = ["put", "get", "stat", "list", "remove"] as const;
+const STORE_METHODS = ["put", "get", "stat", "list", "remove"] as const;
 export type StoreMethod = (typeof STORE_METHODS)[number];
 
 /** What happens to a call that a rule hits. */

@@ -26,7 +26,7 @@
 export const BLOCK_ID_MAX = 32;
 
 /** Bits of `fork_flags` above the fork. */
-export const BLOCK_FLAGS = {
+const BLOCK_FLAGS = {
   hasImage: 0x10,
   hasData: 0x20,
   /** Replay makes the page anew: what it held before does not matter. */

@@ -44,7 +44,7 @@ export function decodeBytes(bytes: Buffer, majorVersion: number): WalRecord {
 }
 
 /** The fragment of main data. */
-export function mainDataBody(data: Buffer): Buffer {
+function mainDataBody(data: Buffer): Buffer {
   const header = Buffer.alloc(data.length > 255 ? 5 : 2);
   header[0] = data.length > 255 ? 254 : 255;
   if (data.length > 255) header.writeUInt32LE(data.length, 1);

@@ -13,7 +13,7 @@ import type { Invocation } from "../invocation.ts";
 import { openArchive, repositoryNumbers } from "../repositories.ts";
 
 /** What the launcher takes for "proven absent". */
-export const EXIT_ABSENT = 66;
+const EXIT_ABSENT = 66;
 
 /** Line of postmaster.pid that holds the server's state. @source PostgreSQL src/include/utils/pidfile.h */
 const PID_FILE_STATUS_LINE = 8;

@@ -40,7 +40,7 @@ export function createTelling(write: (text: string) => void, colour: boolean): T
 }
 
 /** Pads columns to one width: the first to the left, the others to the right. */
-export function alignTable(rows: readonly (readonly string[])[]): readonly string[] {
+function alignTable(rows: readonly (readonly string[])[]): readonly string[] {
   const widths: number[] = [];
   for (const row of rows) {
     for (const [column, cell] of row.entries())

@@ -168,7 +168,7 @@ export const RESTORE_OPTIONS = {
     max: 65_535,
     commands: ["restore"],
     commandLineOnly: true,
-    summary: "port of the server that --start starts; else a free one",
+    summary: "port that names the socket of the server that --start starts; else pg1-port",
     example: "5444",
   },
   keep: {

@@ -124,7 +124,7 @@ export interface ReportFacts {
 export type SwitchoverState = Readonly<Partial<Record<SwitchoverTask, Temporal.Instant>>>;
 
 /** The ids of the switchover's tasks, in order; their texts are in switchover.ts. */
-export const SWITCHOVER_TASKS = [
+const SWITCHOVER_TASKS = [
   "primary-stopped",
   "connections-blocked",
   "instance-promoted",

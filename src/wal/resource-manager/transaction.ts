@@ -119,7 +119,7 @@ export interface TransactionPrepare {
 }
 
 /** What the record does: one of {@link TRANSACTION_OPERATION}. */
-export function transactionOperation(record: WalRecord): number {
+function transactionOperation(record: WalRecord): number {
   return record.operation & OPERATION_MASK;
 }
 
