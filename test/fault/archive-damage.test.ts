@@ -1,4 +1,4 @@
-// Rows 18, 19 and 20 of the fault matrix for what the archive consists of: WAL files of every kind, the record of the
+// Rows 18, 19, 20 and 26 of the fault matrix for what the archive consists of: WAL files of every kind, the record of the
 // repository and that of the stanza. Whatever is damaged, missing or in the wrong place, archive-get delivers nothing and
 // never says "absent", and whoever can say why ends with 22.
 import { readFile, rename, writeFile } from "node:fs/promises";
@@ -130,8 +130,8 @@ describe(`rows 18 and 19, seed ${SEED}`, () => {
   });
 });
 
-describe("row 20", () => {
-  test("a missing segment with a later one stored is missing, not absent; in a plan as well", async () => {
+describe("rows 20 and 26", () => {
+  test("a segment that is missing before a later one is not absent, whatever the plan; the others are handed out", async () => {
     const { production, workspace, segments } = ground;
     const path = objectPath(production, segments[1]);
     await rename(path, workspace.path("aside"));
@@ -139,6 +139,9 @@ describe("row 20", () => {
       const missing = [200, "nothing", "WAL_SEGMENT_MISSING"];
       for (const parameters of [[], [`--last=${segments[0]}`], [`--last=${segments[1]}`]]) {
         expect(outcomeOf(await get(ground, segments[1], parameters))).toEqual(missing);
+      }
+      for (const name of [segments[0], segments[2]]) {
+        await expectArchived(ground, name, await readFile(workspace.path("source", name)));
       }
     } finally {
       await rename(workspace.path("aside"), path);

@@ -1,6 +1,6 @@
 // The promotion trap: PostgreSQL takes a restore_command that fails with 1 to 125 for the end of WAL, and promotes with
 // rows missing. Whatever happens to the archive in the middle of a recovery, by hand or with --start, PostgreSQL must
-// refuse instead, keep recovery.signal, and reach its target exactly once the cause is repaired. Rows 18, 20, 26, 27, 28.
+// refuse instead, keep recovery.signal, and reach its target exactly once the cause is repaired.
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { Cluster } from "../harness/cluster.ts";
 import { MAJORS } from "../harness/majors.ts";
@@ -62,7 +62,7 @@ const CASES: readonly (readonly [string, string, ArchiveFault, Goal])[] = [
   ),
 ];
 
-describe.each(MAJORS)("PostgreSQL %i", (major) => {
+describe.each(MAJORS)("PostgreSQL %i, rows 18, 20 and 26 to 29", (major) => {
   let trap: TrapSite;
   let count = 0;
 

@@ -52,7 +52,7 @@ async function layPause(major: number): Promise<ProtectedSite> {
 const BUSY = ["--type=name", "--target=busy", "--target-action=pause"];
 const QUIET = ["--type=name", "--target=quiet", "--target-action=pause"];
 
-describe.each(MAJORS)("PostgreSQL %i", (major) => {
+describe.each(MAJORS)("PostgreSQL %i, rules D-II and D3", (major) => {
   let site: ProtectedSite;
   let installation: Installation;
 
