@@ -2,16 +2,26 @@
 import type { Context } from "../base/context.ts";
 import type { Settings } from "../config/settings.ts";
 import type { CompressionChoice } from "../codec/compress.ts";
+import { failure } from "../model/failure.ts";
 import { openRepository, type Repository } from "../repository/repository.ts";
 import { readStanza } from "../repository/stanza.ts";
 import type { WalArchive } from "../repository/wal-archive.ts";
 import type { ObjectStore } from "../storage/object-store.ts";
 import { openStore, type StoreSettings } from "../storage/open-store.ts";
 
-/** The repositories a command works on: the one that --repo names, else all that are configured. */
+/**
+ * The repositories a command works on: the one that --repo names, else all that are configured.
+ *
+ * @throws {HindsightError} `CONFIG_OPTION_INVALID` when --repo names one that is not: its path would be the default one.
+ */
 export function repositoryNumbers(settings: Settings): readonly number[] {
+  const configured = settings.numbers("repo");
   const named = settings.get("repo");
-  return named === undefined ? settings.numbers("repo") : [named];
+  if (named === undefined) return configured;
+  if (configured.includes(named)) return [named];
+  throw failure("CONFIG_OPTION_INVALID", `--repo=${named} is a repository that is not configured`, {
+    hint: `There is ${configured.join(", ")}; another one needs repo${named}-path in the configuration.`,
+  });
 }
 
 /** The repository of commands that work on one: that of --repo, else the first. */

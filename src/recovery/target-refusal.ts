@@ -54,7 +54,7 @@ export function afterEndOfArchive(
     const last = end?.lastRecord === undefined ? "none" : formatLsn(end.lastRecord);
     return failure(
       "TARGET_UNREACHABLE",
-      `${subject} lies behind the end of the archive: the last record begins at ${last}`,
+      `${subject} lies past the end of the archive: the last record begins at ${last}`,
       { hint: `The latest that can be reached is LSN ${last}, or --type=default.`, context },
     );
   }
@@ -88,7 +88,7 @@ export function targetNotFound(
       : "It may not have written anything, or be running or prepared still";
   return failure(
     "TARGET_INVALID",
-    `${subject} is not in the archive behind ${oldest.label}, the oldest usable backup`,
+    `${subject} is not in the archive after ${oldest.label}, the oldest usable backup`,
     { hint: `${what}; the WAL that has it may not be archived yet.` },
   );
 }

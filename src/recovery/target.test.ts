@@ -223,8 +223,8 @@ describe("a transaction", () => {
   test.each<[bigint, string, string]>([
     [106n, "TARGET_INVALID", "was rolled back at 2025-01-01 00:14:00.000000+00:00"],
     [103n, "TARGET_INVALID", "is a subtransaction of 101"],
-    [999n, "TARGET_INVALID", "is not in the archive behind 20250101-001000F"],
-    [90n, "TARGET_INVALID", "is not in the archive behind 20250101-001000F"],
+    [999n, "TARGET_INVALID", "is not in the archive after 20250101-001000F"],
+    [90n, "TARGET_INVALID", "is not in the archive after 20250101-001000F"],
     [91n, "TARGET_UNREACHABLE", "before the end of the oldest usable backup"],
   ])("that cannot be recovered to is refused: %i", async (xid, code, message) => {
     await expect(resolve(xidTarget(xid))).rejects.toMatchObject({
