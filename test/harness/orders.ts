@@ -1,32 +1,25 @@
 // The tables of the documents: users and orders (1,000 and 60,004 rows), critical_orders (10,000), and what the stories
 // do to them. Values come from row numbers, not from random(), so that contents can be compared between runs.
+import type { RowCounts } from "../../src/cli/demo/counts.ts";
+import {
+  BASELINE,
+  BEFORE_ACCIDENT,
+  CREATE_CRITICAL_ORDERS,
+  CREATE_ORDERS,
+} from "../../src/cli/demo/tables.ts";
 import type { Cluster } from "./cluster.ts";
 
 /** Rows that {@link createOrders} makes, and those that the stories add. */
-export const ROWS = {
-  users: 1000,
-  orders: 60_004,
-  normalOrders: 100,
-  criticalOrders: 10_000,
-  newOrders: 500,
-} as const;
+export const ROWS: RowCounts & { readonly normalOrders: number; readonly newOrders: number } = {
+  ...BASELINE,
+  normalOrders: BEFORE_ACCIDENT.orders - BASELINE.orders,
+  newOrders: BEFORE_ACCIDENT.criticalOrders - BASELINE.criticalOrders,
+};
 
 /** Creates and fills `users` and `orders`. */
 export async function createOrders(cluster: Cluster): Promise<void> {
   await cluster.sql(`
-    create table users (
-      id serial primary key,
-      name text not null,
-      email text unique not null,
-      created_at timestamptz default now()
-    );
-    create table orders (
-      id serial primary key,
-      user_id int not null,
-      product text not null,
-      amount numeric(10,2) not null,
-      order_date timestamptz default now()
-    );
+    ${CREATE_ORDERS.join(";")};
     insert into users (name, email)
       select 'user ' || i, 'user' || i || '@example.com' from generate_series(1, ${ROWS.users}) i;
     insert into orders (user_id, product, amount)
@@ -37,15 +30,7 @@ export async function createOrders(cluster: Cluster): Promise<void> {
 /** Creates and fills `critical_orders`: of ten rows seven completed, two pending, one cancelled. */
 export async function createCriticalOrders(cluster: Cluster): Promise<void> {
   await cluster.sql(`
-    create table critical_orders (
-      id serial primary key,
-      order_number varchar(50) unique not null,
-      customer_email varchar(100),
-      amount numeric(10,2),
-      status varchar(20),
-      created_at timestamp default now()
-    );
-    create index idx_orders_created on critical_orders (created_at);
+    ${CREATE_CRITICAL_ORDERS.join(";")};
     insert into critical_orders (order_number, customer_email, amount, status)
       select 'ORD-' || lpad(i::text, 8, '0'), 'customer' || i || '@example.com', (i * 37 % 100000) / 100.0 + 50,
         case when i % 10 < 7 then 'completed' when i % 10 < 9 then 'pending' else 'cancelled' end

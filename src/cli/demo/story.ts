@@ -13,7 +13,8 @@ import {
   ACCIDENT,
   BASELINE,
   BEFORE_ACCIDENT,
-  CREATE_TABLES,
+  CREATE_CRITICAL_ORDERS,
+  CREATE_ORDERS,
   FILL_TABLES,
   LATE_CUSTOMER,
   NEW_CRITICAL_ORDERS,
@@ -126,7 +127,8 @@ class Story {
     this.#telling.say(`archive_command = '${this.#stage.command} … archive-push "%p"'`);
     await this.#type(["stanza-create"]);
     await using production = await this.#stage.openProduction();
-    for (const sql of [...CREATE_TABLES, ...FILL_TABLES]) await production.rows(sql);
+    const statements = [...CREATE_ORDERS, ...CREATE_CRITICAL_ORDERS, ...FILL_TABLES];
+    for (const sql of statements) await production.rows(sql);
     this.#expect(await countRows(production), BASELINE, "the baseline");
     this.#telling.say("Baseline: 1,000 users, 60,004 orders, 10,000 critical orders.");
     await this.#type(["backup", "--type=full"]);

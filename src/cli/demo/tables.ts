@@ -1,5 +1,5 @@
-// The tables of the demonstration, which are also those of the scenario tests, with the counts that everything is
-// measured against.
+// The tables of the demonstration, which are also those of the tests, with the counts that everything is measured
+// against. The tests fill them with values of their own, which are the same in every run.
 import type { RowCounts } from "./counts.ts";
 
 /** Rows before anything happens. */
@@ -8,8 +8,8 @@ export const BASELINE: RowCounts = { users: 1_000, orders: 60_004, criticalOrder
 /** Rows at the instant before the accident: 100 ordinary orders and 500 critical ones later. */
 export const BEFORE_ACCIDENT: RowCounts = { users: 1_000, orders: 60_104, criticalOrders: 10_500 };
 
-/** Statements that create the empty tables. */
-export const CREATE_TABLES: readonly string[] = [
+/** Statements that create `users` and `orders`, empty. */
+export const CREATE_ORDERS: readonly string[] = [
   `CREATE TABLE users (
      id serial PRIMARY KEY,
      name text NOT NULL,
@@ -20,13 +20,17 @@ export const CREATE_TABLES: readonly string[] = [
      product text NOT NULL,
      amount numeric(10,2) NOT NULL,
      order_date timestamptz NOT NULL DEFAULT now())`,
+];
+
+/** Statements that create `critical_orders`, empty. */
+export const CREATE_CRITICAL_ORDERS: readonly string[] = [
   `CREATE TABLE critical_orders (
      id serial PRIMARY KEY,
      order_number varchar(50) UNIQUE NOT NULL,
      customer_email varchar(100),
      amount numeric(10,2),
      status varchar(20),
-     created_at timestamptz DEFAULT now())`,
+     created_at timestamp DEFAULT now())`,
   `CREATE INDEX idx_orders_created ON critical_orders (created_at)`,
 ];
 
