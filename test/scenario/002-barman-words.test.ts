@@ -33,27 +33,11 @@ describe.each(OUTER_MAJORS)("PostgreSQL %i", (major) => {
     await waitForArchived(production);
 
     const directory = workspace.path("recovered");
-    const plan = await workspace.succeed([
-      "recover",
-      "main",
-      "latest",
-      directory,
-      "--target-time",
-      goodTime,
-      "--dry-run",
-    ]);
+    const recover = ["recover", "main", "latest", directory, "--target-time", goodTime];
+    const plan = await workspace.succeed([...recover, "--dry-run"]);
     expect(plan.stdout).toContain(label);
     expect(existsSync(directory)).toBe(false);
-    await workspace.succeed([
-      "recover",
-      "main",
-      "latest",
-      directory,
-      "--target-time",
-      goodTime,
-      "--target-action",
-      "promote",
-    ]);
+    await workspace.succeed([...recover, "--target-action", "promote"]);
     const settings = await readFile(join(directory, "postgresql.auto.conf"), "utf8");
     expect(settings).toMatch(/restore_command = '.*archive-get.*'/);
     expect(settings).toMatch(/recovery_target_action = 'promote'/);
