@@ -68,9 +68,11 @@ export async function planDestination(
   const location = await resolveLocation(request.path);
   await refuseProtected(location, request.protectedPaths);
   await refuseNested(location);
+  // First: in the directory of another user nothing more can be found out.
+  const owner = await planOwner(location);
   await refuseRunning(location);
   const state = await stateOf(location, request, context);
-  return { ...location, state, owner: await planOwner(location) };
+  return { ...location, state, owner };
 }
 
 /** Refuses a place that holds, or lies in, one that must stay as it is. */
