@@ -4,12 +4,21 @@ import { spawn, spawnSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterEach, beforeEach, expect, test } from "vitest";
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
 import { HINDSIGHT_VERSION } from "../model/version.ts";
 
 const ENTRY = join(import.meta.dirname, "entry.ts");
 
 let directory: string;
+let compiled: string;
+
+beforeAll(() => {
+  compiled = mkdtempSync(join(tmpdir(), "hindsight-compiled-"));
+});
+
+afterAll(() => {
+  rmSync(compiled, { recursive: true });
+});
 
 beforeEach(() => {
   directory = mkdtempSync(join(tmpdir(), "hindsight-main-"));
@@ -25,10 +34,11 @@ interface Run {
   readonly stderr: string;
 }
 
-function run(words: readonly string[], environment: Record<string, string> = {}): Run {
+/** Starts the program. It is read as TypeScript once, by the first test, and from node's own cache after that. */
+function run(words: readonly string[]): Run {
   return spawnSync(process.execPath, [ENTRY, ...words], {
     cwd: directory,
-    env: { PATH: process.env["PATH"], ...environment },
+    env: { PATH: process.env["PATH"], NODE_COMPILE_CACHE: compiled },
     encoding: "utf8",
   });
 }

@@ -1,6 +1,7 @@
 // The part of the conformance suite about listings: order, prefixes, delimiters, pages. Registered by
 // object-store.conformance.ts.
 import { expect, test } from "vitest";
+import { forEachLimited } from "../base/limits.ts";
 import {
   LIST_PAGE_MAX,
   listAll,
@@ -8,6 +9,9 @@ import {
   listNames,
   type ObjectStore,
 } from "./object-store.ts";
+
+/** Many puts wait for the disk together. */
+const PUT_CONCURRENCY = 32;
 
 /** Makes an empty store for one test. */
 export type MakeStore = () => ObjectStore | Promise<ObjectStore>;
@@ -166,7 +170,9 @@ export function text(value: string): Buffer {
 /** A store where every key holds its own name. */
 export async function filled(makeStore: MakeStore, keys: readonly string[]): Promise<ObjectStore> {
   const store = await makeStore();
-  for (const key of keys) await store.put(key, text(key));
+  await forEachLimited(keys, PUT_CONCURRENCY, async (key) => {
+    await store.put(key, text(key));
+  });
   return store;
 }
 
