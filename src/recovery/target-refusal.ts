@@ -2,6 +2,7 @@
 import { failure } from "../model/failure.ts";
 import { formatLsn, type Lsn } from "../model/lsn.ts";
 import type { RecoveryTarget } from "../model/recovery-target.ts";
+import { describeHistory, type TimelineHistory } from "../model/timeline.ts";
 import { describeInstant } from "../model/timestamp.ts";
 import type { ManifestHeader } from "../repository/manifest.ts";
 import { describeTarget } from "../restore/choose-backup.ts";
@@ -10,6 +11,8 @@ import type { TransactionEndEvent } from "./target-scan.ts";
 
 /** What a refusal is about. */
 export interface RefusedTarget {
+  /** The path that was searched. */
+  readonly history: TimelineHistory;
   readonly target: RecoveryTarget;
   /** The cluster's zone. */
   readonly timeZone: string;
@@ -69,7 +72,7 @@ export function afterEndOfArchive(
 
 /** No transaction of that id ended, or no restore point of that name is, behind any backup. */
 export function targetNotFound(
-  { target, timeZone }: RefusedTarget,
+  { target, timeZone, history }: RefusedTarget,
   oldest: ManifestHeader,
   replayed: Replayed | undefined,
 ): Error {
@@ -89,7 +92,9 @@ export function targetNotFound(
   return failure(
     "TARGET_INVALID",
     `${subject} is not in the archive after ${oldest.label}, the oldest usable backup`,
-    { hint: `${what}; the WAL that has it may not be archived yet.` },
+    {
+      hint: `${what}; the WAL that has it may not be archived yet. Searched was ${describeHistory(history)}; --target-timeline=N searches another branch.`,
+    },
   );
 }
 

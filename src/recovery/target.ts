@@ -282,8 +282,8 @@ function commitFact({ lsn, transaction }: TransactionEndEvent): CommitFact {
   return { xid: transaction.xid, lsn, at: transaction.at };
 }
 
-function about({ target, candidates }: ResolveQuestion): RefusedTarget {
-  return { target, timeZone: newest(candidates).settings["TimeZone"] ?? "UTC" };
+function about({ target, candidates, history }: ResolveQuestion): RefusedTarget {
+  return { target, history, timeZone: newest(candidates).settings["TimeZone"] ?? "UTC" };
 }
 
 function zoneOf(question: ResolveQuestion): string {

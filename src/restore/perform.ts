@@ -193,7 +193,7 @@ function controlFile(plan: RestorePlan, writer: FileWriter): Buffer {
   const { systemIdentifier } = parseControlFile(bytes);
   if (systemIdentifier === plan.backup.systemIdentifier) return invalidateCheckpoint(bytes);
   throw failure("OBJECT_CORRUPT", "global/pg_control of the backup is of another cluster", {
-    hint: "Restore another backup with --set; `hindsight verify` checks them all.",
+    hint: "Restore another backup with --set; `hindsight list-backups` names them.",
     context: { found: systemIdentifier, expected: plan.backup.systemIdentifier },
   });
 }

@@ -69,7 +69,7 @@ class Survey {
   finish(): ManifestSurvey {
     if (!this.#hasControlFile) {
       throw failure("OBJECT_CORRUPT", "the manifest has no global/pg_control", {
-        hint: "Restore another backup with --set; `hindsight verify` checks them all.",
+        hint: "Restore another backup with --set; `hindsight list-backups` names them.",
       });
     }
     const all = [this.#dataDirectory, ...this.#tablespaces.values()];

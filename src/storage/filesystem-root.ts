@@ -75,7 +75,7 @@ async function identify(configuredPath: string): Promise<Identity> {
   } catch (error) {
     if (!isAbsence(error)) throw filesystemError(error, "enter", configuredPath);
     throw failure("REPOSITORY_UNREACHABLE", `${configuredPath} does not exist`, {
-      hint: "Mount the file system of the repository, or make the directory (mode 0700, owned by the user who runs Hindsight).",
+      hint: "If it is there otherwise, mount its file system or correct repo1-path; for a new repository run `hindsight stanza-create`.",
       context: { path: configuredPath },
       cause: error,
     });
