@@ -2,6 +2,7 @@
 import type { Context } from "../base/context.ts";
 import type { Settings } from "../config/settings.ts";
 import type { CompressionChoice } from "../codec/compress.ts";
+import { HindsightError } from "../base/errors.ts";
 import { failure } from "../model/failure.ts";
 import { openRepository, type Repository } from "../repository/repository.ts";
 import { readStanza } from "../repository/stanza.ts";
@@ -27,6 +28,24 @@ export function repositoryNumbers(settings: Settings): readonly number[] {
 /** The repository of commands that work on one: that of --repo, else the first. */
 export function firstRepository(settings: Settings): number {
   return repositoryNumbers(settings)[0] ?? 1;
+}
+
+/** Repository away, denied, damaged; target or WAL not there: another repository may do better. */
+const EXITS_OF_ONE_REPOSITORY: ReadonlySet<number> = new Set([20, 21, 22, 29, 31]);
+
+/**
+ * Adds to the error of a command that took the first of several repositories which others there are. It does not go on
+ * to them by itself: what each one can give is for a person to weigh.
+ */
+export function adviseOtherRepository(error: unknown, settings: Settings): unknown {
+  const others = settings.numbers("repo").filter((number) => number !== firstRepository(settings));
+  const isOurs = error instanceof HindsightError && EXITS_OF_ONE_REPOSITORY.has(error.exitCode);
+  if (!isOurs || settings.get("repo") !== undefined || others.length === 0) return error;
+  const { code, exitCode, message, context, cause } = error;
+  const options = others.map((number) => `--repo=${number}`).join(" or ");
+  const advice = `This was repository ${firstRepository(settings)}; try another one with ${options}.`;
+  const hint = error.hint === undefined ? advice : `${error.hint} ${advice}`;
+  return new HindsightError(code, exitCode, message, { hint, context, cause });
 }
 
 /** Where a repository is. */

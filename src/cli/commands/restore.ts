@@ -12,12 +12,20 @@ import type { Invocation } from "../invocation.ts";
 import { createProgressLine, formatBar } from "../render/progress.ts";
 import { restoreJson, restoreText } from "../render/restore-result.ts";
 import { formatDuration } from "../render/units.ts";
-import { firstRepository, openArchive } from "../repositories.ts";
+import { adviseOtherRepository, firstRepository, openArchive } from "../repositories.ts";
 import { planFromSettings, type PlannedRestore } from "../restore-request.ts";
 import { driveRecovery, prepareStart, refuseEndless } from "../restore-start.ts";
 
 /** Asks nothing. With --dry-run the plan is printed and nothing is written. */
-export async function run({ settings, context, output }: Invocation): Promise<number> {
+export async function run(invocation: Invocation): Promise<number> {
+  try {
+    return await restore(invocation);
+  } catch (error) {
+    throw adviseOtherRepository(error, invocation.settings);
+  }
+}
+
+async function restore({ settings, context, output }: Invocation): Promise<number> {
   const { log, clock } = context;
   const beginMs = clock.monotonicMs();
   const isStarting = settings.get("start");
