@@ -1,45 +1,28 @@
 // When archive-get takes a segment for absent, which ends a recovery, and when for missing, which stops it. Across a switch
 // of timelines: get-timelines.test.ts.
 import { readdir } from "node:fs/promises";
-import { beforeEach, describe, expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { createContext } from "../base/context.ts";
 import { parseLsn } from "../model/lsn.ts";
 import { timeline } from "../model/timeline.ts";
 import { recordGap } from "../repository/wal-archive.ts";
-import { type Ask, type GetGround, layGetGround } from "./get.fixture.ts";
-import type { GetAnswer } from "./get.ts";
-import {
-  lsnIn,
-  segmentBytes,
-  segmentName,
-  store,
-  type TestArchive,
-} from "./wal-archive.fixture.ts";
+import { type Ask, useGetGround } from "./get.fixture.ts";
+import { lsnIn, segmentBytes, segmentName, store } from "./wal-archive.fixture.ts";
 
 const context = createContext();
 const NAME = segmentName(1, 5);
 const MISSING = { code: "WAL_SEGMENT_MISSING", exitCode: 31 };
 
-let ground: GetGround;
-let first: TestArchive;
-let second: TestArchive;
-let directory = "";
-beforeEach(async () => {
-  ground = await layGetGround();
-  ({ first, second, directory } = ground);
-});
-
-const ask = (name: string, options?: Ask): Promise<GetAnswer> => ground.ask(name, options);
-const refusal = (answer: Promise<GetAnswer>): Promise<unknown> => ground.refusal(answer);
-const expectDelivered = (bytes: Buffer): Promise<void> => ground.expectDelivered(bytes);
+const ground = useGetGround();
+const { ask, refusal, expectDelivered } = ground;
 
 describe("absence of a segment", () => {
   test("after the last one that is stored", async () => {
-    await store(first, segmentName(1, 3), segmentName(1, 4));
+    await store(ground.first, segmentName(1, 3), segmentName(1, 4));
     expect(await ask(NAME)).toBe("absent");
     expect(await ask(NAME, { pinned: 1 })).toBe("absent");
     expect(await ask(NAME, { pinned: 1, last: segmentName(1, 4) })).toBe("absent");
-    expect(await readdir(directory)).toEqual([]);
+    expect(await readdir(ground.directory)).toEqual([]);
   });
 
   test("in an empty archive", async () => {
@@ -47,17 +30,17 @@ describe("absence of a segment", () => {
   });
 
   test("is disproved by a later segment of the timeline, however far, in any repository", async () => {
-    await store(second, segmentName(1, 5000));
+    await store(ground.second, segmentName(1, 5000));
     for (const options of [{}, { pinned: 1 }, { pinned: 1, last: segmentName(1, 3) }]) {
-      expect(await refusal(ask(NAME, { ...options, archives: [first, second] }))).toMatchObject(
-        MISSING,
-      );
+      expect(
+        await refusal(ask(NAME, { ...options, archives: [ground.first, ground.second] })),
+      ).toMatchObject(MISSING);
     }
   });
 
   test("is not disproved by a later partial", async () => {
     const name = `${segmentName(1, 6)}.partial`;
-    await store(first, [name, segmentBytes(name)]);
+    await store(ground.first, [name, segmentBytes(name)]);
     expect(await ask(NAME, { pinned: 1 })).toBe("absent");
   });
 
@@ -74,8 +57,8 @@ describe("absence of a segment", () => {
       begin: parseLsn(lsnIn(5, 0x8000)),
       end: parseLsn(lsnIn(7, 0)),
     };
-    await recordGap(second.archive, gap, { reason: "queue overflow", context });
-    const archives = [first, second];
+    await recordGap(ground.second.archive, gap, { reason: "queue overflow", context });
+    const archives = [ground.first, ground.second];
     for (const number of [5, 6]) {
       expect(await refusal(ask(segmentName(1, number), { archives }))).toMatchObject(MISSING);
       expect(await refusal(ask(segmentName(1, number), { archives, pinned: 1 }))).toMatchObject(
@@ -88,8 +71,8 @@ describe("absence of a segment", () => {
   });
 
   test("is not concluded from what arrived while it was being proven", async () => {
-    await store(first, NAME, segmentName(1, 6));
-    first.faults.setRules([{ method: "get", key: /5$/, fault: { kind: "absent" } }]);
+    await store(ground.first, NAME, segmentName(1, 6));
+    ground.first.faults.setRules([{ method: "get", key: /5$/, fault: { kind: "absent" } }]);
     expect(await ask(NAME)).toBe("delivered");
     await expectDelivered(segmentBytes(NAME));
   });
@@ -105,8 +88,8 @@ describe("a target in the last segment", () => {
   );
 
   test("what lies behind it is absent, stored or lost", async () => {
-    await store(first, inside ?? "");
-    await store(first, later ?? "");
+    await store(ground.first, inside ?? "");
+    await store(ground.first, later ?? "");
     const plan: Ask = { last: inside ?? "", nothingAfterLast: true };
     expect(await ask(hole ?? "", plan)).toBe("absent");
     expect(await ask(later ?? "", plan)).toBe("absent");
@@ -114,8 +97,8 @@ describe("a target in the last segment", () => {
   });
 
   test("without one, a hole behind the last segment stops the recovery", async () => {
-    await store(first, inside ?? "");
-    await store(first, later ?? "");
+    await store(ground.first, inside ?? "");
+    await store(ground.first, later ?? "");
     expect(await refusal(ask(hole ?? "", { last: inside ?? "" }))).toMatchObject({
       code: "WAL_SEGMENT_MISSING",
     });
@@ -123,7 +106,7 @@ describe("a target in the last segment", () => {
 });
 
 test("partial and backup files are absent when their key is, whatever else is stored", async () => {
-  await store(first, NAME, segmentName(1, 9));
+  await store(ground.first, NAME, segmentName(1, 9));
   expect(await ask(`${segmentName(1, 6)}.partial`, { last: segmentName(1, 9) })).toBe("absent");
   expect(await ask(`${NAME}.00000028.backup`)).toBe("absent");
 });

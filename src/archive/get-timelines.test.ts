@@ -1,45 +1,26 @@
 // What archive-get makes of several timelines: segments on both sides of a switch, and the history files that tell of it.
 import { readdir } from "node:fs/promises";
-import { beforeEach, describe, expect, test } from "vitest";
-import { type Ask, type GetGround, layGetGround } from "./get.fixture.ts";
-import type { GetAnswer } from "./get.ts";
-import {
-  historyBytes,
-  lsnIn,
-  segmentBytes,
-  segmentName,
-  store,
-  type TestArchive,
-} from "./wal-archive.fixture.ts";
+import { describe, expect, test } from "vitest";
+import { useGetGround } from "./get.fixture.ts";
+import { historyBytes, lsnIn, segmentBytes, segmentName, store } from "./wal-archive.fixture.ts";
 
 const MISSING = { code: "WAL_SEGMENT_MISSING", exitCode: 31 };
 
-let ground: GetGround;
-let first: TestArchive;
-let second: TestArchive;
-let directory = "";
-beforeEach(async () => {
-  ground = await layGetGround();
-  ({ first, second, directory } = ground);
-});
+const ground = useGetGround();
+const { ask, refusal, expectDelivered } = ground;
 
-const ask = (name: string, options?: Ask): Promise<GetAnswer> => ground.ask(name, options);
-const refusal = (answer: Promise<GetAnswer>): Promise<unknown> => ground.refusal(answer);
-const expectDelivered = (bytes: Buffer): Promise<void> => ground.expectDelivered(bytes);
-
-// Timeline 2 begins inside segment 7. PostgreSQL asks on 2, then on 1, as long as it has read nothing of 2.
 describe("absence across a switch of timelines", () => {
   const historyOf2 = ["00000002.history", historyBytes([1, lsnIn(7)])] as const;
 
   test("before the younger timeline began, its later segments say nothing", async () => {
-    await store(first, historyOf2, segmentName(2, 7), segmentName(2, 8));
+    await store(ground.first, historyOf2, segmentName(2, 7), segmentName(2, 8));
     expect(await ask(segmentName(2, 6))).toBe("absent");
     expect(await ask(segmentName(2, 6), { pinned: 2 })).toBe("absent");
     expect(await ask(segmentName(2, 6), { pinned: 2, last: segmentName(1, 6) })).toBe("absent");
   });
 
   test("in the younger timeline's first segment and after it, they do", async () => {
-    await store(first, historyOf2, segmentName(1, 6), segmentName(2, 9));
+    await store(ground.first, historyOf2, segmentName(1, 6), segmentName(2, 9));
     for (const options of [{}, { pinned: 2 }]) {
       expect(await refusal(ask(segmentName(2, 7), options))).toMatchObject(MISSING);
       expect(await refusal(ask(segmentName(2, 8), options))).toMatchObject(MISSING);
@@ -48,17 +29,17 @@ describe("absence across a switch of timelines", () => {
   });
 
   test("the older timeline is absent after the switch, and withheld if it is stored", async () => {
-    await store(first, historyOf2, segmentName(1, 8), segmentName(2, 7));
+    await store(ground.first, historyOf2, segmentName(1, 8), segmentName(2, 7));
     expect(await ask(segmentName(1, 8), { pinned: 2 })).toBe("absent");
     expect(await ask(segmentName(1, 9), { pinned: 2, last: segmentName(2, 9) })).toBe("absent");
-    expect(await readdir(directory)).toEqual([]);
+    expect(await readdir(ground.directory)).toEqual([]);
     expect(await ask(segmentName(1, 8), { pinned: 1 }), "its own recovery gets it").toBe(
       "delivered",
     );
   });
 
   test("a segment of the older timeline before the switch is missing: history proves it was there", async () => {
-    await store(first, historyOf2, segmentName(1, 5));
+    await store(ground.first, historyOf2, segmentName(1, 5));
     expect(await refusal(ask(segmentName(1, 6), { pinned: 2 }))).toMatchObject(MISSING);
     expect(
       await refusal(ask(segmentName(1, 6), { pinned: 2, last: segmentName(1, 5) })),
@@ -68,7 +49,7 @@ describe("absence across a switch of timelines", () => {
   });
 
   test("the segment of the switch itself, of which the older timeline has only a part", async () => {
-    await store(first, historyOf2, segmentName(1, 6));
+    await store(ground.first, historyOf2, segmentName(1, 6));
     expect(await ask(segmentName(2, 7), { pinned: 2 }), "nothing archived since").toBe("absent");
     expect(await ask(segmentName(1, 7), { pinned: 2 })).toBe("absent");
     expect(await ask(segmentName(1, 7))).toBe("absent");
@@ -82,7 +63,7 @@ describe("absence across a switch of timelines", () => {
   });
 
   test("the older timeline's whole segment of the switch leaves the path, unless the target lies in it", async () => {
-    await store(first, historyOf2, segmentName(1, 6), segmentName(1, 7), segmentName(1, 8));
+    await store(ground.first, historyOf2, segmentName(1, 6), segmentName(1, 7), segmentName(1, 8));
     expect(await ask(segmentName(2, 7), { pinned: 2 })).toBe("absent");
     expect(await refusal(ask(segmentName(1, 7), { pinned: 2 }))).toMatchObject(MISSING);
     expect(
@@ -96,7 +77,11 @@ describe("absence across a switch of timelines", () => {
   });
 
   test("a switch exactly between two segments", async () => {
-    await store(first, ["00000002.history", historyBytes([1, lsnIn(7, 0)])], segmentName(1, 7));
+    await store(
+      ground.first,
+      ["00000002.history", historyBytes([1, lsnIn(7, 0)])],
+      segmentName(1, 7),
+    );
     expect(await ask(segmentName(2, 6), { pinned: 2 })).toBe("absent");
     expect(await ask(segmentName(1, 7), { pinned: 2 }), "nothing of it is on the path").toBe(
       "absent",
@@ -104,8 +89,8 @@ describe("absence across a switch of timelines", () => {
     expect(await refusal(ask(segmentName(1, 6), { pinned: 2 }))).toMatchObject(MISSING);
   });
 
-  test("the plan's last segment counts along the path: timeline first, then number", async () => {
-    await store(first, historyOf2, segmentName(1, 6));
+  test("the plan's last segment counts along the path: timeline ground.first, then number", async () => {
+    await store(ground.first, historyOf2, segmentName(1, 6));
     const last = segmentName(2, 9);
     expect(await refusal(ask(segmentName(1, 5), { pinned: 2, last }))).toMatchObject(MISSING);
     expect(await refusal(ask(segmentName(2, 8), { pinned: 2, last }))).toMatchObject(MISSING);
@@ -115,7 +100,7 @@ describe("absence across a switch of timelines", () => {
   });
 
   test("a timeline between two others has a begin and an end", async () => {
-    await store(first, ["0000000A.history", historyBytes([1, lsnIn(3)], [9, lsnIn(7)])]);
+    await store(ground.first, ["0000000A.history", historyBytes([1, lsnIn(3)], [9, lsnIn(7)])]);
     const options = { pinned: 10 };
     expect(await ask(segmentName(9, 2), options)).toBe("absent");
     expect(await ask(segmentName(9, 8), options)).toBe("absent");
@@ -126,7 +111,7 @@ describe("absence across a switch of timelines", () => {
 
   test("a segment of a timeline that is not on the path stands for itself", async () => {
     await store(
-      first,
+      ground.first,
       historyOf2,
       ["00000003.history", historyBytes([1, lsnIn(5)])],
       segmentName(2, 9),
@@ -137,15 +122,15 @@ describe("absence across a switch of timelines", () => {
   });
 
   test("without the pinned timeline's history nothing is delivered from its ancestors", async () => {
-    await store(first, segmentName(1, 5), segmentName(2, 7));
+    await store(ground.first, segmentName(1, 5), segmentName(2, 7));
     expect(await refusal(ask(segmentName(1, 5), { pinned: 2 }))).toMatchObject(MISSING);
     expect(await ask(segmentName(2, 7), { pinned: 2 })).toBe("delivered");
   });
 
   test("the history may be in another repository than the segment", async () => {
-    await store(second, historyOf2);
-    await store(first, segmentName(1, 5));
-    const archives = [first, second];
+    await store(ground.second, historyOf2);
+    await store(ground.first, segmentName(1, 5));
+    const archives = [ground.first, ground.second];
     expect(await refusal(ask(segmentName(1, 6), { archives }))).toMatchObject(MISSING);
     expect(await ask(segmentName(1, 5), { pinned: 2, archives })).toBe("delivered");
   });
@@ -154,7 +139,7 @@ describe("absence across a switch of timelines", () => {
 describe("history files", () => {
   test("above the pinned timeline are refused, stored or not: the promotion interlock", async () => {
     const refused = { code: "RECOVERY_PROMOTION_REFUSED" };
-    await store(first, ["00000003.history", historyBytes([1, lsnIn(5)])]);
+    await store(ground.first, ["00000003.history", historyBytes([1, lsnIn(5)])]);
     expect(await refusal(ask("00000003.history", { pinned: 2 }))).toMatchObject(refused);
     expect(await refusal(ask("00000004.history", { pinned: 2 }))).toMatchObject(refused);
     expect(await refusal(ask("0000000A.history", { pinned: 9 }))).toMatchObject(refused);
@@ -165,30 +150,30 @@ describe("history files", () => {
   });
 
   test("are refused by the interlock before the repository is asked", async () => {
-    const callCount = first.faults.calls.length;
+    const callCount = ground.first.faults.calls.length;
     await expect(ask("00000003.history", { pinned: 2 })).rejects.toThrow("timeline 2");
-    expect(first.faults.calls).toHaveLength(callCount);
+    expect(ground.first.faults.calls).toHaveLength(callCount);
   });
 
   test("are absent above everything that is stored", async () => {
-    await store(first, segmentName(1, 5), ["00000002.history", historyBytes([1, lsnIn(5)])]);
-    await store(first, segmentName(2, 5));
+    await store(ground.first, segmentName(1, 5), ["00000002.history", historyBytes([1, lsnIn(5)])]);
+    await store(ground.first, segmentName(2, 5));
     expect(await ask("00000003.history")).toBe("absent");
     expect(await ask("00000003.history", { pinned: 2, allowPromotion: true })).toBe("absent");
   });
 
   test("of timeline 1 never exist", async () => {
-    await store(first, segmentName(1, 5), ["00000002.history", historyBytes([1, lsnIn(5)])]);
+    await store(ground.first, segmentName(1, 5), ["00000002.history", historyBytes([1, lsnIn(5)])]);
     expect(await ask("00000001.history", { pinned: 1 })).toBe("absent");
   });
 
   test("are missing when a history above, or a segment of theirs or above, is stored anywhere", async () => {
-    const archives = [first, second];
-    await store(second, ["00000004.history", historyBytes([1, lsnIn(5)])]);
+    const archives = [ground.first, ground.second];
+    await store(ground.second, ["00000004.history", historyBytes([1, lsnIn(5)])]);
     expect(await refusal(ask("00000002.history", { archives }))).toMatchObject(MISSING);
     expect(await refusal(ask("00000003.history", { archives }))).toMatchObject(MISSING);
     expect(await ask("00000005.history", { archives })).toBe("absent");
-    await store(second, segmentName(6, 9));
+    await store(ground.second, segmentName(6, 9));
     expect(await refusal(ask("00000005.history", { archives }))).toMatchObject(MISSING);
     expect(await refusal(ask("00000006.history", { archives }))).toMatchObject(MISSING);
     expect(await ask("00000007.history", { archives })).toBe("absent");

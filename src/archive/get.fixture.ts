@@ -2,7 +2,7 @@
 import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { expect, onTestFinished } from "vitest";
+import { beforeEach, expect, onTestFinished } from "vitest";
 import { createContext } from "../base/context.ts";
 import { timeline } from "../model/timeline.ts";
 import { type GetAnswer, getWalFileTo } from "./get.ts";
@@ -18,54 +18,79 @@ export interface Ask {
   readonly destination?: string;
 }
 
-/** Laid anew for every test, and removed when it is done. */
+/** Two archives and a place to deliver to, laid anew for every test and removed when it is done. */
 export interface GetGround {
   readonly first: TestArchive;
   readonly second: TestArchive;
   /** Holds the destination alone. */
   readonly directory: string;
   readonly destination: string;
-  ask(name: string, options?: Ask): Promise<GetAnswer>;
+  readonly ask: (name: string, options?: Ask) => Promise<GetAnswer>;
   /** Why it was refused; whatever is refused leaves no file, not even a part of one. */
-  refusal(answer: Promise<GetAnswer>): Promise<unknown>;
+  readonly refusal: (answer: Promise<GetAnswer>) => Promise<unknown>;
   /** Compared by Buffer: vitest takes seconds for a segment. */
-  expectDelivered(bytes: Buffer): Promise<void>;
+  readonly expectDelivered: (bytes: Buffer) => Promise<void>;
 }
 
-export async function layGetGround(): Promise<GetGround> {
-  const first = await makeTestArchive();
-  const second = await makeTestArchive();
+type Laid = Pick<GetGround, "first" | "second" | "directory" | "destination">;
+
+async function lay(): Promise<Laid> {
   const directory = await mkdtemp(join(tmpdir(), "archive-get-"));
   onTestFinished(() => rm(directory, { recursive: true }));
-  const destination = join(directory, "RECOVERYXLOG");
   return {
-    first,
-    second,
+    first: await makeTestArchive(),
+    second: await makeTestArchive(),
     directory,
-    destination,
-    ask: (name, options = {}) =>
-      getWalFileTo(
-        {
-          name,
-          destination: options.destination ?? destination,
-          archives: (options.archives ?? [first]).map(({ archive }) => archive),
-          lastSegment: options.last,
-          nothingAfterLast: options.nothingAfterLast ?? false,
-          pinnedTimeline: options.pinned === undefined ? undefined : timeline(options.pinned),
-          allowPromotion: options.allowPromotion ?? false,
-        },
-        createContext(),
-      ),
+    destination: join(directory, "RECOVERYXLOG"),
+  };
+}
+
+/** Called once in a file, outside of its tests; what it gives is always the ground of the test that runs. */
+export function useGetGround(): GetGround {
+  let laid: Laid | undefined;
+  beforeEach(async () => {
+    laid = await lay();
+  });
+  const current = (): Laid => {
+    if (laid === undefined) throw new Error("no test has begun");
+    return laid;
+  };
+  return {
+    get first() {
+      return current().first;
+    },
+    get second() {
+      return current().second;
+    },
+    get directory() {
+      return current().directory;
+    },
+    get destination() {
+      return current().destination;
+    },
+    ask: (name, options = {}) => {
+      const { first, destination } = current();
+      const request = {
+        name,
+        destination: options.destination ?? destination,
+        archives: (options.archives ?? [first]).map(({ archive }) => archive),
+        lastSegment: options.last,
+        nothingAfterLast: options.nothingAfterLast ?? false,
+        pinnedTimeline: options.pinned === undefined ? undefined : timeline(options.pinned),
+        allowPromotion: options.allowPromotion ?? false,
+      };
+      return getWalFileTo(request, createContext());
+    },
     refusal: async (answer) => {
       const error = await answer.then(
         (wrong) => new Error(`was answered: ${wrong}`),
         (thrown: unknown) => thrown,
       );
-      expect(await readdir(directory)).toEqual([]);
+      expect(await readdir(current().directory)).toEqual([]);
       return error;
     },
     expectDelivered: async (bytes) => {
-      expect((await readFile(destination)).equals(bytes)).toBe(true);
+      expect((await readFile(current().destination)).equals(bytes)).toBe(true);
     },
   };
 }
