@@ -9,6 +9,7 @@ import { type BackupLabel, parseBackupLabel } from "../model/backup-label.ts";
 import { type BytePath, comparePath, textPath } from "../model/byte-path.ts";
 import { parseLsn } from "../model/lsn.ts";
 import { historyFileName, timeline } from "../model/timeline.ts";
+import { formatSegmentName, segmentNumberAt } from "../model/wal-segment.ts";
 import { commitBackup, createIntent } from "../repository/backup-set.ts";
 import type { Extent } from "../repository/extent-map.ts";
 import { type ManifestEntry, type ManifestHeader, writeManifest } from "../repository/manifest.ts";
@@ -125,8 +126,8 @@ export class Site implements AsyncDisposable {
   /** Stores segments of one timeline by their last hexadecimal digits: `["3", "4", "1A"]`. */
   async storeWal(segments: readonly string[], timelineId = 1): Promise<void> {
     for (const digits of segments) {
-      const prefix = timelineId.toString(16).toUpperCase().padStart(8, "0");
-      const name = `${prefix}00000000${digits.padStart(8, "0")}`;
+      const place = { timeline: timeline(timelineId), number: BigInt(`0x${digits}`) };
+      const name = formatSegmentName(place, SEGMENT_BYTES);
       await putWalFile(
         this.archive,
         name,
@@ -262,12 +263,12 @@ function buildHeader(
   parts: BackupParts,
   facts: Pick<ManifestHeader, "packs" | "fileCount" | "sizeBytes">,
 ): ManifestHeader {
-  const digits = (lsn: string): string => (parseLsn(lsn) / BigInt(SEGMENT_BYTES)).toString(16);
   const id = timeline(parts.timeline ?? 1);
   const { start = "0/300028", stop = "0/300100", stopTime = "2026-11-21T02:41:00Z" } = parts;
-  const prefix = id.toString(16).padStart(8, "0");
-  const segment = (lsn: string): string =>
-    `${prefix}00000000${digits(lsn).padStart(8, "0")}`.toUpperCase();
+  const segment = (lsn: string): string => {
+    const number = segmentNumberAt(parseLsn(lsn), SEGMENT_BYTES);
+    return formatSegmentName({ timeline: id, number }, SEGMENT_BYTES);
+  };
   return {
     ...CLUSTER,
     ...facts,
