@@ -117,19 +117,6 @@ export async function replaceFileAtomically(
   await renameOrDiscard(temporary, path, fileSystem);
 }
 
-/** Renames, replacing what is there, and makes both names durable. The content must be durable already. */
-export async function renameDurably(
-  source: FilePath,
-  target: FilePath,
-  fileSystem: FileSystem = systemFileSystem,
-): Promise<void> {
-  await fileSystem.rename(source, target);
-  await syncDirectory(parentOf(target), fileSystem);
-  if (!sameBytes(parentOf(source), parentOf(target))) {
-    await syncDirectory(parentOf(source), fileSystem);
-  }
-}
-
 /** Removes a file and makes its absence durable. A file that is not there is no error. */
 export async function removeDurably(
   path: FilePath,
