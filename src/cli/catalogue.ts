@@ -1,4 +1,4 @@
-// Backups as info, list-backups and show-backup read them: headers of the committed ones.
+// Backups as users name them and as info, list-backups and show-backup show them.
 import type { Context } from "../base/context.ts";
 import type { BackupLabel } from "../model/backup-label.ts";
 import { parseBackupLabel } from "../model/backup-label.ts";
@@ -6,29 +6,16 @@ import { failure } from "../model/failure.ts";
 import { formatLsn } from "../model/lsn.ts";
 import type { StanzaName } from "../model/stanza.ts";
 import { formatInstant } from "../model/timestamp.ts";
-import { listBackups } from "../repository/backup-set.ts";
-import { type ManifestHeader, readManifestHeader } from "../repository/manifest.ts";
+import { listBackups, readBackupSet } from "../repository/backup-set.ts";
+import type { ManifestHeader } from "../repository/manifest.ts";
 import type { Repository } from "../repository/repository.ts";
 import type { JsonValue } from "./render/json.ts";
 import { roundSeconds } from "./render/units.ts";
 
-/** Headers of all complete backups, oldest first. */
-export async function readHeaders(
-  repository: Repository,
-  stanza: StanzaName,
-  context: Context,
-): Promise<readonly ManifestHeader[]> {
-  const headers: ManifestHeader[] = [];
-  for (const label of await listBackups(repository, stanza, context)) {
-    headers.push(await readManifestHeader(repository, stanza, label, context));
-  }
-  return headers;
-}
-
 /**
  * The label that a user wrote: a label, or `latest`/`last`, `oldest`/`first`.
  *
- * @throws {HindsightError} `BACKUP_LABEL_INVALID`, `BACKUP_UNKNOWN`
+ * @throws {HindsightError} `BACKUP_LABEL_INVALID`, `BACKUP_UNKNOWN`, `OBJECT_CORRUPT` when its outcome is damaged.
  */
 export async function resolveLabel(
   text: string,
@@ -42,6 +29,9 @@ export async function resolveLabel(
       ? labels[0]
       : labels.find((label) => label === parseBackupLabel(text));
   if (named !== undefined) return named;
+  const { damaged } = await readBackupSet(repository, stanza, context);
+  const damage = damaged.find(({ label }) => label === text);
+  if (damage) throw damage.error;
   throw failure("BACKUP_UNKNOWN", `stanza ${stanza} has no complete backup "${text}"`, {
     hint:
       labels.length === 0

@@ -4,7 +4,7 @@ import type { Settings } from "../config/settings.ts";
 import type { BackupLabel } from "../model/backup-label.ts";
 import { failure } from "../model/failure.ts";
 import { type ResolvedTarget, resolveTarget } from "../recovery/target.ts";
-import { listBackups } from "../repository/backup-set.ts";
+import { listBackupHeaders } from "../repository/backup-headers.ts";
 import { readManifestHeader } from "../repository/manifest.ts";
 import type { WalArchive } from "../repository/wal-archive.ts";
 import { planRestore, type RestorePlan, type RestoreRequest } from "../restore/plan.ts";
@@ -105,13 +105,15 @@ async function clusterTimeZone(
   set: BackupLabel | undefined,
   context: Context,
 ): Promise<string> {
-  const label = set ?? (await listBackups(repository, stanza, context)).at(-1);
-  if (label === undefined) {
+  const header =
+    set === undefined
+      ? (await listBackupHeaders(repository, stanza, context)).at(-1)
+      : await readManifestHeader(repository, stanza, set, context);
+  if (header === undefined) {
     throw failure("BACKUP_NONE", `stanza ${stanza} has no complete backup to restore`, {
       hint: "`hindsight info` shows what there is.",
     });
   }
-  const header = await readManifestHeader(repository, stanza, label, context);
   return header.settings["TimeZone"] ?? "UTC";
 }
 

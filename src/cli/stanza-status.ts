@@ -6,11 +6,11 @@ import type { Settings } from "../config/settings.ts";
 import type { StanzaName } from "../model/stanza.ts";
 import { type ArchiverStatus, readArchiverStatus } from "../postgres/archiver-status.ts";
 import { connect } from "../postgres/connection.ts";
+import { listBackupHeaders } from "../repository/backup-headers.ts";
 import type { ManifestHeader } from "../repository/manifest.ts";
 import type { Repository } from "../repository/repository.ts";
 import { listStanzas, readStanza, type StanzaRecord } from "../repository/stanza.ts";
 import { listGaps, segmentExtremes, type WalGap } from "../repository/wal-archive.ts";
-import { readHeaders } from "./catalogue.ts";
 import { connectionSettings } from "./cluster.ts";
 import { openNumbered, repositoryNumbers } from "./repositories.ts";
 
@@ -124,7 +124,7 @@ async function readInRepository(
   try {
     const record = await readStanza(repository, stanza, context);
     const archive = { repository, stanza, record };
-    const backups = await readHeaders(repository, stanza, context);
+    const backups = await listBackupHeaders(repository, stanza, context);
     return {
       ...nothing,
       record,

@@ -5,6 +5,7 @@ import type { BackupLabel } from "../model/backup-label.ts";
 import { failure } from "../model/failure.ts";
 import type { TimelineChoice } from "../model/recovery-target.ts";
 import { timeline, type TimelineHistory } from "../model/timeline.ts";
+import { listBackupHeaders } from "../repository/backup-headers.ts";
 import { listBackups } from "../repository/backup-set.ts";
 import { type ManifestHeader, readManifestHeader } from "../repository/manifest.ts";
 import { listHistories, readHistory, type WalArchive } from "../repository/wal-archive.ts";
@@ -24,21 +25,15 @@ export async function backupCandidates(
   { choice, set }: { readonly choice: TimelineChoice; readonly set: BackupLabel | undefined },
   context: Context,
 ): Promise<Candidates> {
-  const labels = await listBackups(archive.repository, archive.stanza, context);
-  if (labels.length === 0) {
-    throw failure("BACKUP_NONE", `stanza "${archive.stanza}" has no complete backup`, {
+  const { repository, stanza } = archive;
+  const headers =
+    set === undefined
+      ? await listBackupHeaders(repository, stanza, context)
+      : [await readNamed(archive, set, context)];
+  if (headers.length === 0) {
+    throw failure("BACKUP_NONE", `stanza "${stanza}" has no complete backup`, {
       hint: "Take one with `hindsight backup --type=full`.",
     });
-  }
-  if (set !== undefined && !labels.includes(set)) {
-    throw failure("BACKUP_UNKNOWN", `there is no complete backup ${set}`, {
-      hint: `The newest one is ${labels.at(-1)}; \`hindsight info\` lists them all.`,
-    });
-  }
-  const wanted = set === undefined ? labels : [set];
-  const headers: ManifestHeader[] = [];
-  for (const label of wanted) {
-    headers.push(await readManifestHeader(archive.repository, archive.stanza, label, context));
   }
   const backups = headers.filter((header) => isOfCluster(header, archive));
   if (backups.length === 0) throw otherCluster(archive, set);
@@ -48,6 +43,18 @@ export async function backupCandidates(
     histories,
     backups,
     set: set === undefined ? undefined : backups[0],
+  });
+}
+
+async function readNamed(
+  { repository, stanza }: WalArchive,
+  set: BackupLabel,
+  context: Context,
+): Promise<ManifestHeader> {
+  const labels = await listBackups(repository, stanza, context);
+  if (labels.includes(set)) return await readManifestHeader(repository, stanza, set, context);
+  throw failure("BACKUP_UNKNOWN", `there is no complete backup ${set}`, {
+    hint: `The newest one is ${labels.at(-1) ?? "still to be taken"}; \`hindsight info\` lists them all.`,
   });
 }
 

@@ -2,8 +2,9 @@
 import { formatSize } from "../../base/size.ts";
 import { EXIT } from "../../model/failure.ts";
 import { formatInZone } from "../../model/timestamp.ts";
+import { listBackupHeaders } from "../../repository/backup-headers.ts";
 import type { ManifestHeader } from "../../repository/manifest.ts";
-import { backupJson, readHeaders } from "../catalogue.ts";
+import { backupJson } from "../catalogue.ts";
 import type { Invocation } from "../invocation.ts";
 import { formatTable } from "../render/table.ts";
 import { firstRepository, openArchive } from "../repositories.ts";
@@ -11,7 +12,7 @@ import { firstRepository, openArchive } from "../repositories.ts";
 /** Prints the list; an empty one is no failure. */
 export async function run({ settings, context, output }: Invocation): Promise<number> {
   const { repository, stanza } = await openArchive(settings, firstRepository(settings), context);
-  const headers = (await readHeaders(repository, stanza, context)).toReversed();
+  const headers = (await listBackupHeaders(repository, stanza, context)).toReversed();
   const rows = headers.map((header) => [
     stanza,
     header.label,

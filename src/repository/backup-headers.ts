@@ -1,0 +1,38 @@
+// Headers of the backups that can be restored. Damage of one backup is no reason to hide the others: what cannot be read
+// is left out with a warning, as backup-set.ts does with outcomes.
+import type { Context } from "../base/context.ts";
+import { isFailure } from "../model/failure.ts";
+import type { StanzaName } from "../model/stanza.ts";
+import { listBackups } from "./backup-set.ts";
+import { type ManifestHeader, readManifestHeader } from "./manifest.ts";
+import type { Repository } from "./repository.ts";
+
+/**
+ * Reads the headers of all backups that can be restored, oldest first.
+ *
+ * @throws {HindsightError} the first damage when there are backups and none can be read; what the store throws.
+ */
+export async function listBackupHeaders(
+  repository: Repository,
+  stanza: StanzaName,
+  context: Context,
+): Promise<readonly ManifestHeader[]> {
+  const headers: ManifestHeader[] = [];
+  const damages: Error[] = [];
+  for (const label of await listBackups(repository, stanza, context)) {
+    try {
+      headers.push(await readManifestHeader(repository, stanza, label, context));
+    } catch (error) {
+      if (!isFailure(error, "OBJECT_CORRUPT", "OBJECT_MISSING", "REPOSITORY_FORMAT_UNKNOWN")) {
+        throw error;
+      }
+      damages.push(error);
+      context.log.warn("a backup is left out because its manifest is damaged", {
+        label,
+        reason: error.message,
+      });
+    }
+  }
+  if (headers.length === 0 && damages[0]) throw damages[0];
+  return headers;
+}
