@@ -47,6 +47,7 @@ test.each([
   [{ type: "time" }, "1e3"],
   [{ type: "path" }, "relative/path"],
   [{ type: "path" }, "/with\nbreak"],
+  [{ type: "path" }, `/${"x/".repeat(2100)}`],
   [{ type: "enum", values: ["text", "json"] }, "xml"],
   [{ type: "map" }, "novalue"],
   [{ type: "map" }, "=value"],

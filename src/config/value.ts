@@ -122,10 +122,16 @@ function parseInteger(text: string, shown: string): number {
   return Number(text);
 }
 
+/** Linux's limit, without the final NUL. */
+const PATH_MAX_BYTES = 4095;
+
 /** Paths are absolute and plain: they end up in commands that run elsewhere, from another current directory. */
 function parsePath(text: string, shown: string): string {
   if (!text.startsWith("/")) throw invalid(shown, text, "an absolute path");
   if (/[\0\n\r]/.test(text)) throw invalid(shown, text, "a path without line breaks");
+  if (Buffer.byteLength(text) > PATH_MAX_BYTES) {
+    throw invalid(shown, `${text.slice(0, 60)}…`, `a path of at most ${PATH_MAX_BYTES} bytes`);
+  }
   const plain = text.replace(/\/{2,}/g, "/");
   return plain === "/" ? plain : plain.replace(/\/$/, "");
 }

@@ -56,6 +56,8 @@ export async function writeServerFiles(
       fileSettings: {
         hba_file: await write("pg_hba.conf", settings.hostBasedAuthentication),
         ident_file: await write("pg_ident.conf", ""),
+        // Production's must stay what it is, and PostgreSQL complains in its log about none.
+        external_pid_file: join(directory, "postgresql.pid"),
       },
       logFile: await createLog(directory, place.owner),
       socketDirectory: place.socketDirectory ?? (await socketDirectory(place)),

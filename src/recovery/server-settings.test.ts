@@ -105,6 +105,7 @@ test("the files are the owner's alone, each start has a log of its own, the sock
     expect(await readFile(first.fileSettings["hba_file"] ?? "", "utf8")).toMatch(
       /^local all +all trust$/m,
     );
+    expect(first.fileSettings["external_pid_file"]).toBe(join(directory, "postgresql.pid"));
     const second = await writeServerFiles(place, serverSettings(request()));
     expect(second.logFile).toBe(join(directory, "postgresql-2.log"));
 

@@ -104,7 +104,6 @@ const ISOLATION = {
   unix_socket_group: "",
   bonjour: "off",
   ssl: "off",
-  external_pid_file: "",
   shared_preload_libraries: "",
   session_preload_libraries: "",
   local_preload_libraries: "",

@@ -111,9 +111,14 @@ function serverLines(
     `connect: psql -h ${attempt.socketDirectory} -p ${attempt.port}`,
     ...(attempt.state === "paused" ? [promotionLine(result.dataDirectory)] : []),
     `stop: ${pgCtl} -D ${result.dataDirectory} -m fast stop`,
+    ...(attempt.state === "promoted" ? [SERVICE_LINE] : []),
     log,
   ];
 }
+
+/** Who promotes means to use it, and would look for it at production's address. */
+const SERVICE_LINE =
+  "in service: not yet; it listens on this socket only, with small memory. Stop it and start PostgreSQL as usual";
 
 /** Nothing promotes it by accident: see docs/decisions/0002-promotion-interlock.md. */
 function promotionLine(dataDirectory: string): string {
