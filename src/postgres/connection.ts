@@ -50,18 +50,25 @@ const CLOSE_TIMEOUT_MS = 2_000;
  * @source pgBackRest src/db/db.c, dbOpen; Barman 2.9, 2.13 and 3.5.0 release notes (sessions killed by timeouts)
  */
 const SESSION_SETTINGS = `
+  select set_config('transaction_timeout', '0', false)
+   where current_setting('transaction_timeout', true) is not null;
   set search_path = pg_catalog;
   set client_encoding = 'UTF8';
   set datestyle = 'ISO, YMD';
   set intervalstyle = 'postgres';
-  set statement_timeout = 0;
-  set lock_timeout = 0;
-  set idle_in_transaction_session_timeout = 0;
-  set idle_session_timeout = 0;
   set max_parallel_workers_per_gather = 0;
   set default_transaction_isolation = 'read committed';
-  select set_config(name, '0', false) from pg_settings where name = 'transaction_timeout';
   select set_config(name, '2000', false) from pg_settings where name = 'client_connection_check_interval'`;
+
+/** In force before the first statement, which a short timeout of the server could end already. Every major has these. */
+const STARTUP_OPTIONS = [
+  "statement_timeout",
+  "lock_timeout",
+  "idle_in_transaction_session_timeout",
+  "idle_session_timeout",
+]
+  .map((name) => `-c ${name}=0`)
+  .join(" ");
 
 const AS_TEXT: CustomTypesConfig = { getTypeParser: () => (value: string) => value };
 
@@ -193,6 +200,7 @@ export async function connect(settings: ConnectionSettings, context: Context): P
     application_name: settings.applicationName ?? "hindsight",
     connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
     keepAlive: true,
+    options: STARTUP_OPTIONS,
     ssl: false,
     stream: () => socket,
   });
