@@ -98,9 +98,9 @@ function reason(target: RecoveryTarget): string {
       return COMPLETE_AT_TARGET;
     case "xid":
     case "name":
-      return "it is the newest backup, and where the target lies was not looked up";
+      return "it is the newest backup on the path, and where the target lies was not looked up";
     default:
-      return "it is the newest backup";
+      return "it is the newest backup on the path";
   }
 }
 

@@ -83,7 +83,8 @@ export async function refuseProtected(
   for (const protectedPath of protectedPaths) {
     const other = (await resolveLocation(protectedPath)).path;
     if (!isWithin(other, path) && !isWithin(path, other)) continue;
-    throw failure("DESTINATION_UNSAFE", `${path} and ${other} lie in one another`, {
+    const relation = path === other ? "is" : isWithin(other, path) ? "lies in" : "contains";
+    throw failure("DESTINATION_UNSAFE", `${path} ${relation} ${other}, which must stay as it is`, {
       hint: "The repository and Hindsight's own files must not be in a data directory, nor the other way round; choose another place.",
       context: { path, other },
     });

@@ -140,6 +140,14 @@ describe("the route", () => {
     });
   });
 
+  test("a standby beside production is told that it will not archive", async () => {
+    await using site = await smallSite();
+    const standby = { type: "standby", target: { kind: "default" } } as const;
+    const beside = await plan(site, { ...standby, archiveMode: "off" });
+    expect(beside.warnings).toEqual([expect.stringContaining("nothing of it is archived")]);
+    expect((await plan(site, { ...standby, archiveMode: "preserve" })).warnings).toEqual([]);
+  });
+
   test("standby_mode=on makes a standby, and says so", async () => {
     await using site = await smallSite();
     const recoveryOptions = new Map([

@@ -340,6 +340,11 @@ function warningsOn(
       `No WAL of timeline ${history.timeline} is archived: recovery ends where it left its parent, at ${formatLsn(wal.leftAt)}, and has nothing of what was done since.`,
     );
   }
+  if (type === "standby" && request.archiveMode === "off") {
+    warnings.push(
+      "archive_mode is off in this standby: once it is promoted, nothing of it is archived. --archive-mode=preserve leaves it as on the primary.",
+    );
+  }
   if (type === "none") {
     warnings.push(
       `No recovery is configured: PostgreSQL needs the WAL from ${backup.firstSegment} to ${backup.lastSegment} in pg_wal to start.`,
