@@ -33,7 +33,7 @@ test("an error of ours keeps its code, exit status, context and hint", () => {
     code: "OBJECT_CORRUPT",
     exitCode: 22,
     message: expect.stringMatching(/^blob 3 is damaged; /),
-    hint: expect.stringMatching(/^Use another backup\. Run the same restore again with --delta/),
+    hint: expect.stringMatching(/^Use another backup\. Restore there with --delta\.$/),
     context: { blob: 3 },
     cause,
   });

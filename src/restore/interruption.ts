@@ -1,7 +1,7 @@
 // What to say about a restore that did not finish: what happened, that PostgreSQL cannot start from what lies there, and
 // that the same command with --delta does it again.
 import { errorMessage, HindsightError, systemErrorCode } from "../base/errors.ts";
-import { failure, type FailureCode } from "../model/failure.ts";
+import { failure, type FailureCode, isFailure } from "../model/failure.ts";
 
 const CODES: Readonly<Record<string, FailureCode>> = {
   EACCES: "DESTINATION_DENIED",
@@ -40,7 +40,9 @@ export function unfinished(error: unknown, path: string, signal: AbortSignal): E
     });
   }
   if (error instanceof HindsightError) {
-    const hint = error.hint === undefined ? again : `${error.hint} ${again}`;
+    // The same backup from the same repository would end in the same damage.
+    const next = isFailure(error, "OBJECT_CORRUPT") ? "Restore there with --delta." : again;
+    const hint = error.hint === undefined ? next : `${error.hint} ${next}`;
     const { context } = error;
     return new HindsightError(error.code, error.exitCode, `${error.message}; ${state}`, {
       hint,
