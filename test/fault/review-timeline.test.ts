@@ -1,8 +1,7 @@
 // A timeline of which nothing but the history file is archived: production was recovered to before an accident, promoted,
 // and lost before its first segment was full. The older timeline's archive still has the accident, and goes on past the
 // point where it was left; no recovery along the new timeline may bring it back.
-import { expect, test } from "vitest";
-import { describe } from "vitest";
+import { describe, expect, test } from "vitest";
 import { OUTER_MAJORS } from "../harness/majors.ts";
 import { type ProtectedSite, protectCluster } from "../harness/protected.ts";
 import { transaction, waitForArchived } from "../harness/wal.ts";
