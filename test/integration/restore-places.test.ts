@@ -99,7 +99,7 @@ describe.each(OUTER_MAJORS)("PostgreSQL %i", (major) => {
   });
 
   test.skipIf(major < 15)(
-    "an in-place tablespace is restored as the directory that it is",
+    "an in-place tablespace (PostgreSQL 15 and later) is restored as the directory that it is",
     async () => {
       await using site = await protectCluster({ major });
       const { production } = site;

@@ -165,7 +165,7 @@ describe.each(MAJORS)("PostgreSQL %i", (major) => {
     expect(() => checkSegmentHeader(bytes, expected)).not.toThrow();
   });
 
-  test.skipIf(major < 15)("is read record by record as pg_walinspect reads it", async () => {
+  test.skipIf(major < 15)("is read record by record as pg_walinspect (15 and later) reads it", async () => {
     await using cluster = await startCluster({ major, settings: SETTINGS });
     await work(cluster);
     await cluster.sql("create extension pg_walinspect");
