@@ -165,26 +165,29 @@ describe.each(MAJORS)("PostgreSQL %i", (major) => {
     expect(() => checkSegmentHeader(bytes, expected)).not.toThrow();
   });
 
-  test.skipIf(major < 15)("is read record by record as pg_walinspect (15 and later) reads it", async () => {
-    await using cluster = await startCluster({ major, settings: SETTINGS });
-    await work(cluster);
-    await cluster.sql("create extension pg_walinspect");
-    const flushed = await cluster.value("select pg_current_wal_flush_lsn()");
-    const ours: string[] = [];
-    let first = "";
-    await readAll(major, await segmentsOf(cluster), (record) => {
-      first ||= formatLsn(recordLsn(record));
-      if (recordEndLsn(record) <= parseLsn(String(flushed))) ours.push(describeRecord(record));
-    });
-    const rows = await cluster.sql("select * from pg_get_wal_records_info($1, $2)", [
-      first,
-      flushed,
-    ]);
-    const theirs = rows.map(describeRow);
-    expect(theirs.length).toBeGreaterThan(10_000);
-    // Record by record, so that a failure shows the first difference and not all.
-    for (const [index, line] of theirs.entries()) expect(ours[index]).toBe(line);
-  });
+  test.skipIf(major < 15)(
+    "is read record by record as pg_walinspect (15 and later) reads it",
+    async () => {
+      await using cluster = await startCluster({ major, settings: SETTINGS });
+      await work(cluster);
+      await cluster.sql("create extension pg_walinspect");
+      const flushed = await cluster.value("select pg_current_wal_flush_lsn()");
+      const ours: string[] = [];
+      let first = "";
+      await readAll(major, await segmentsOf(cluster), (record) => {
+        first ||= formatLsn(recordLsn(record));
+        if (recordEndLsn(record) <= parseLsn(String(flushed))) ours.push(describeRecord(record));
+      });
+      const rows = await cluster.sql("select * from pg_get_wal_records_info($1, $2)", [
+        first,
+        flushed,
+      ]);
+      const theirs = rows.map(describeRow);
+      expect(theirs.length).toBeGreaterThan(10_000);
+      // Record by record, so that a failure shows the first difference and not all.
+      for (const [index, line] of theirs.entries()) expect(ours[index]).toBe(line);
+    },
+  );
 
   test("ends where the server's own recovery ends", async () => {
     await using cluster = await startCluster({ major, settings: SETTINGS });
