@@ -31,20 +31,20 @@ const STATUS_LINE = 7;
 export async function startServerProcess(start: ServerStart): Promise<StartOutcome> {
   const child = await launch(start);
   let outcome: StartOutcome | undefined;
-  const note = (exitCode: number | null): void => void (outcome = { started: false, exitCode });
-  child.once("exit", note);
   const pidFile = join(start.dataDirectory, "postmaster.pid");
   await waitUntil(
     `PostgreSQL in ${start.dataDirectory} to take connections`,
     async () => {
       const lines = (await readFile(pidFile, "utf8").catch(() => "")).split("\n");
       const ready = ["ready", "standby"].includes(lines[STATUS_LINE]?.trim() ?? "");
-      if (ready && Number(lines[0]) === child.pid) outcome ??= { started: true };
+      // Asked for, not listened to: a server without its files may have ended before anybody could listen.
+      const { exitCode, signalCode } = child;
+      if (exitCode !== null || signalCode !== null) outcome = { started: false, exitCode };
+      else if (ready && Number(lines[0]) === child.pid) outcome = { started: true };
       return outcome !== undefined;
     },
     START_TIMEOUT_MS,
   );
-  child.off("exit", note);
   return outcome ?? { started: true };
 }
 
