@@ -14,6 +14,7 @@ import { hostname } from "node:os";
 import type { Context } from "../base/context.ts";
 import { errorMessage } from "../base/errors.ts";
 import type { CompressionChoice } from "../codec/compress.ts";
+import { ContentDigest } from "../codec/content-digest.ts";
 import { type BackupLabel, nextBackupLabel } from "../model/backup-label.ts";
 import { comparePath, textPath } from "../model/byte-path.ts";
 import { failure } from "../model/failure.ts";
@@ -235,13 +236,13 @@ async function copyDirectory(
   return { entries: entries.toSorted((left, right) => comparePath(left.path, right.path)), copy };
 }
 
-const EMPTY_SHA256 = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+const EMPTY_DIGEST = new ContentDigest().finish();
 
 function bareEntry(entry: DataEntry): ManifestEntry {
   const { path, mode, modifiedAt } = entry;
   if (entry.kind === "directory") return { kind: "directory", path, mode };
   if (entry.kind === "link") return { kind: "link", path, target: entry.target ?? textPath("") };
-  return { kind: "file", path, mode, modifiedAt, sizeBytes: 0, sha256: EMPTY_SHA256, extents: [] };
+  return { kind: "file", path, mode, modifiedAt, sizeBytes: 0, sha256: EMPTY_DIGEST, extents: [] };
 }
 
 async function proveAndDescribe(
