@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { expect, test } from "vitest";
 import { formatLsn, type Lsn, lsn, parseLsn } from "../model/lsn.ts";
 import { systemIdentifier } from "../model/system-identifier.ts";
-import { readRecords, type WalEnd, type WalStart } from "./reader.ts";
+import { readRecords, type WalEnd, WalReader, type WalStart } from "./reader.ts";
 import { recordEndLsn, recordLsn } from "./record.ts";
 import {
   filler,
@@ -71,6 +71,30 @@ test("records over page and segment boundaries are each visited once, where they
     expect.arrayContaining(written.map((record) => expect.objectContaining(record))),
   );
   expect(end).toMatchObject({ reason: "zeros", lsn: builder.position });
+});
+
+test("a reader goes on with what another one left at the end of any segment", () => {
+  const { builder } = longWal();
+  const segments = builder.segments();
+  const numbers = [...segments.keys()];
+  const readAll = (isResumed: boolean): readonly Lsn[] => {
+    const found: Lsn[] = [];
+    const start = {
+      segmentSizeBytes: SEGMENT_SIZE,
+      layout: { majorVersion: 18, blockSizeBytes: 8192 },
+    };
+    let reader = new WalReader({ ...start, begin: FIRST });
+    for (const number of numbers) {
+      if (isResumed && number > 1n) {
+        const begin = lsn(number * BigInt(SEGMENT_SIZE));
+        reader = new WalReader({ ...start, begin, resume: reader.rest });
+      }
+      reader.read(segments.get(number) as Buffer, (record) => found.push(recordEndLsn(record)));
+    }
+    return found;
+  };
+  expect(readAll(true)).toEqual(readAll(false));
+  expect(numbers.length).toBeGreaterThan(2);
 });
 
 test("WAL ends with the last whole record when the archive has no further segment", async () => {

@@ -79,6 +79,24 @@ export interface WalStart {
   readonly systemIdentifier?: SystemIdentifier | undefined;
   /** Whether `begin` is a page that may lie inside a record, whose rest shall be passed over. */
   readonly skipsRest?: boolean | undefined;
+  /** What another reader left at `begin`, the beginning of a segment, to go on from there. */
+  readonly resume?: ReaderRest | undefined;
+}
+
+/** A record of which only the beginning has been read. */
+export interface UnfinishedRecord {
+  readonly lsn: Lsn;
+  /** The length of the whole record, as its header says. */
+  readonly totalBytes: number;
+  /** What was read of it, without headers of pages. */
+  readonly bytes: Uint8Array;
+}
+
+/** Where a reader stands at the end of a segment. */
+export interface ReaderRest {
+  /** Where the last complete record begins; undefined before the first. */
+  readonly lastRecord: Lsn | undefined;
+  readonly unfinished: UnfinishedRecord | undefined;
 }
 
 /** Is handed each record, which is valid only during the call. */
@@ -100,7 +118,7 @@ export class WalReader {
   #previousLow = -1;
 
   /** @throws {RangeError} when no record can begin at `begin`: a mistake of the caller. */
-  constructor({ begin, segmentSizeBytes, layout, systemIdentifier, skipsRest }: WalStart) {
+  constructor({ begin, segmentSizeBytes, layout, systemIdentifier, skipsRest, resume }: WalStart) {
     if (begin % BigInt(RECORD_ALIGNMENT_BYTES) !== 0n) {
       throw new RangeError(`no record begins at ${begin}`);
     }
@@ -115,6 +133,7 @@ export class WalReader {
     this.#base = segmentBase(segmentBegin(this.#segmentNumber, segmentSizeBytes));
     this.#offset = Number(begin - this.#base.begin);
     this.#skipsRest = skipsRest ?? false;
+    if (resume) this.#resume(resume);
   }
 
   /** The number of the segment that {@link read} must be given next. */
@@ -134,6 +153,29 @@ export class WalReader {
   get lastRecord(): Lsn | undefined {
     if (this.#previousHigh < 0) return undefined;
     return lsn((BigInt(this.#previousHigh) << 32n) | BigInt(this.#previousLow));
+  }
+
+  /** What the next reader needs to go on behind the last segment; the bytes are a copy. */
+  get rest(): ReaderRest {
+    const { presentBytes, totalBytes, segment, segmentOffset, view } = this.#assembly;
+    if (presentBytes === 0) return { lastRecord: this.lastRecord, unfinished: undefined };
+    const bytes = Uint8Array.from(new Uint8Array(view.buffer, view.byteOffset, presentBytes));
+    const begin = addLsn(segment.begin, BigInt(segmentOffset));
+    return { lastRecord: this.lastRecord, unfinished: { lsn: begin, totalBytes, bytes } };
+  }
+
+  #resume({ lastRecord, unfinished }: ReaderRest): void {
+    if (lastRecord !== undefined) {
+      this.#previousHigh = Number(lastRecord >> 32n);
+      this.#previousLow = Number(lastRecord & 0xffffffffn);
+    }
+    if (!unfinished) return;
+    const number = segmentNumberAt(unfinished.lsn, this.#segmentSizeBytes);
+    const base = segmentBase(segmentBegin(number, this.#segmentSizeBytes));
+    this.#assembly.segment = base;
+    this.#assembly.segmentOffset = Number(unfinished.lsn - base.begin);
+    this.#assembly.totalBytes = unfinished.totalBytes;
+    this.#assembly.append(unfinished.bytes);
   }
 
   /**
