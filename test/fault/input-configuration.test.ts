@@ -86,7 +86,8 @@ describe("the configuration file", () => {
   });
 
   test("one that this user may not read", async () => {
-    const path = await site.workspace.write("bad.conf", config);
+    // A name of its own: an ordinary user cannot write it again.
+    const path = await site.workspace.write("unreadable.conf", config);
     await chmod(path, 0o000);
     await refuseAll([`--config=${path}`], {
       exit: 2,
