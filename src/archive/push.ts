@@ -35,11 +35,34 @@ export async function pushWalFile(
   request: PushRequest,
   context: Context,
 ): Promise<"created" | "identical"> {
-  const { path, archive, compression } = request;
+  const pushed = await readPushedFile(request.path, context.signal);
+  return await pushContent(pushed, request, context);
+}
+
+/** A file of pg_wal, as it is archived. */
+export interface PushedFile {
+  readonly file: ArchiveFileName;
+  readonly bytes: Buffer;
+}
+
+/**
+ * Reads the file that PostgreSQL hands over.
+ *
+ * @throws {HindsightError} `WAL_SEGMENT_NAME_INVALID`, `WAL_SEGMENT_UNREADABLE`, `WAL_SEGMENT_INVALID` for its size.
+ */
+export async function readPushedFile(path: string, signal: AbortSignal): Promise<PushedFile> {
   const file = parseArchiveFileName(basename(path));
-  const bytes = await readWalFile(path, file, context.signal);
+  return { file, bytes: await readWalFile(path, file, signal) };
+}
+
+/** {@link pushWalFile} for a file that was read already, because it goes into several archives. */
+export async function pushContent(
+  { file, bytes }: PushedFile,
+  { archive, compression }: Omit<PushRequest, "path">,
+  context: Context,
+): Promise<"created" | "identical"> {
   checkWalFileContent(file, bytes, archive.record);
-  return putWalFile(archive, file.name, bytes, { compression }, context);
+  return await putWalFile(archive, file.name, bytes, { compression }, context);
 }
 
 /** The bytes of the file, read once. Their number is judged by the check of the content, if it is sane at all. */

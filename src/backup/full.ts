@@ -34,6 +34,7 @@ import type { Repository } from "../repository/repository.ts";
 import type { StanzaRecord } from "../repository/stanza.ts";
 import { HINDSIGHT_VERSION } from "../model/version.ts";
 import type { CopyProgress } from "../model/progress.ts";
+import { storeCatalogue } from "./catalogue.ts";
 import { copyFiles, type CopyResult } from "./copy.ts";
 import { planCopy } from "./copy-plan.ts";
 import { checkCluster, checkDirectory } from "./preconditions.ts";
@@ -131,10 +132,14 @@ async function backUp(
   const started = await begin(request, subject, context);
   const copied = await whileWatching(session, facts, {
     context,
-    work: (watched) => copyDirectory(request, started, watched),
+    work: async (watched) => {
+      const copy = await copyDirectory(request, started, watched);
+      await storeCatalogue(request, watched);
+      return copy;
+    },
   });
   await checkUnchanged(session, facts, context);
-  // The catalogue is read between start and stop, after the files: what they hold was created by then.
+  // The facts are read between start and stop, after the files: what they hold was created by then.
   const catalogue = await readClusterFacts(session, context);
   const stopped = await end(session, facts, context);
   const header = await proveAndDescribe(

@@ -15,6 +15,7 @@ const ARGUMENT_NAMES = [
   "NAME",
   "FILE",
   "LABEL",
+  "EXPRESSION",
   "COMMAND",
 ] as const;
 export type ArgumentName = (typeof ARGUMENT_NAMES)[number];

@@ -42,9 +42,10 @@ const ARCHIVE_COMMANDS: readonly CommandSpec[] = [
     summary: "store a WAL file: PostgreSQL's archive_command",
     details: [
       "Set archive_command = 'hindsight --stanza=main archive-push %p'. It ends 0 only when every repository holds the file, durably. The same file again is fine; another file of the same name is refused for ever. Whatever happens, it ends with a status from 0 to 125.",
+      "Then it stores an index of what the segment changed, and the names of new tables; that these fail is only a warning, see `hindsight help index`.",
     ],
     forms: [["PATH"]],
-    settings: [...REPOSITORY, "pg-path", "compress-type", "compress-level", "allow-root"],
+    settings: [...REPOSITORY, ...CLUSTER, "compress-type", "compress-level", "allow-root"],
     examples: ["hindsight --stanza=main archive-push pg_wal/000000010000000000000015"],
     exits: [11, 20, 21, 22, 23, 24],
     writesRepository: true,
@@ -123,7 +124,71 @@ const BACKUP_COMMANDS: readonly CommandSpec[] = [
   },
 ];
 
+const ARCHIVE_CARE_COMMANDS: readonly CommandSpec[] = [
+  {
+    name: "index",
+    summary: "tell which archived WAL has no index, and make missing ones",
+    details: [
+      "archive-push stores an index beside each segment: what its transactions did, without their data. Where one is missing, whatever looks into history has to read the segment itself. Without --rebuild this only tells. With --rebuild it reads every index, replaces damaged ones and makes missing ones from the archived segments; the cluster is not needed.",
+    ],
+    forms: [[], ["STANZA"]],
+    settings: [...REPOSITORY, "dry-run", "allow-root"],
+    examples: ["hindsight --stanza=main index", "hindsight --stanza=main index --rebuild"],
+    exits: [20, 21, 22, 23],
+    writesRepository: true,
+    load: () => import("./commands/index.ts"),
+  },
+];
+
 const RECOVERY_COMMANDS: readonly CommandSpec[] = [
+  {
+    name: "window",
+    summary: "show from when to when a stanza can be recovered, and the gaps",
+    details: [
+      "For each timeline: the earliest instant, where the oldest backup was complete, and the latest, where the last archived transaction ended. No recovery passes a gap in WAL; behind one another backup begins another window.",
+      "It reads names and the last WAL indexes before each end, so it is quick however much is archived, and it does not prove that every stored segment is whole.",
+    ],
+    forms: [[], ["STANZA"]],
+    settings: [...REPOSITORY],
+    examples: ["hindsight --stanza=main window", "hindsight window main --output=json"],
+    exits: [20, 21, 22],
+    load: () => import("./commands/window.ts"),
+  },
+  {
+    name: "find",
+    summary: "find transactions by what they did, and the instant before each",
+    details: [
+      "Looks through the WAL indexes of the archive. Without options the transactions that lost most rows come first: deleted, truncated, dropped. Each one comes with the commits and restore points around it and the command that restores to the instant before.",
+      "--table counts the partitions of a partitioned table as well. Times without offset are read in the cluster's time zone.",
+    ],
+    forms: [[], ["STANZA"]],
+    settings: [...REPOSITORY, "target-timeline"],
+    examples: [
+      "hindsight --stanza=main find",
+      "hindsight --stanza=main find --table=orders --operation=delete",
+      "hindsight --stanza=main find --from='2025-11-19 11:00' --to='2025-11-19 12:00' --timeline",
+    ],
+    exits: [20, 21, 22],
+    load: () => import("./commands/find.ts"),
+  },
+  {
+    name: "target",
+    summary: "compile an expression to one exact recovery target",
+    details: [
+      "Says where a recovery to it would stop: the last commit that is kept and the first that is given up, the backup to begin from, the WAL to replay, a rough forecast, and the restore command to type next. Nothing is written.",
+      "EXPRESSION is a time ('2025-11-19 11:49:45+00', '11:49 Europe/Paris', '5 minutes ago'), xid:N (that transaction is the last that is kept), before-xid:N, name:RESTORE_POINT, lsn:LSN (that record is the last that is replayed), before-lsn:LSN, latest (all that is archived) or immediate (the end of the newest backup). Quote it, so that it is one word.",
+      "A target that cannot be reached ends with 29 and the nearest places on both sides that can; with --output=json they are in the result.",
+    ],
+    forms: [["EXPRESSION"]],
+    settings: [...REPOSITORY],
+    examples: [
+      "hindsight --stanza=main target '2025-11-19 11:49:45+00'",
+      "hindsight --stanza=main target before-xid:12345678 --list-lost",
+      "hindsight --stanza=main target '5 minutes ago' --output=json",
+    ],
+    exits: [20, 21, 22, 29],
+    load: () => import("./commands/target.ts"),
+  },
   {
     name: "restore",
     summary: "bring a cluster back, to the end of the archive or to an exact point",
@@ -182,7 +247,7 @@ export const COMMAND_GROUPS: readonly {
   readonly commands: readonly CommandSpec[];
 }[] = [
   { title: "Set up", commands: SETUP_COMMANDS },
-  { title: "Protect", commands: BACKUP_COMMANDS },
+  { title: "Protect", commands: [...BACKUP_COMMANDS, ...ARCHIVE_CARE_COMMANDS] },
   { title: "Recover", commands: RECOVERY_COMMANDS },
   { title: "Called by PostgreSQL", commands: ARCHIVE_COMMANDS },
   { title: "Other", commands: OTHER_COMMANDS },

@@ -11,7 +11,7 @@ import { planRestore, type RestorePlan, type RestoreRequest } from "../restore/p
 import { resolveLabel } from "./catalogue.ts";
 import { archiveGetCommand } from "./program.ts";
 import { repositoryNumbers } from "./repositories.ts";
-import { readTarget } from "./restore-target.ts";
+import { readTarget, type TimeReference } from "./restore-target.ts";
 
 /** A plan and what was found out about its target. */
 export interface PlannedRestore {
@@ -63,9 +63,8 @@ async function baseRequest(
   archive: WalArchive,
   context: Context,
 ): Promise<Omit<RestoreRequest, "resolve">> {
-  const set = await readSet(settings, archive, context);
-  const timeZone = await clusterTimeZone(archive, set, context);
-  const choice = readTarget(settings, { timeZone, now: context.clock.now() });
+  const { set, reference } = await readReference(settings, archive, context);
+  const choice = readTarget(settings, reference);
   return {
     ...archive,
     ...choice,
@@ -84,6 +83,23 @@ async function baseRequest(
     processMax: settings.get("process-max"),
     protectedPaths: repositoryNumbers(settings).map((number) => settings.get("repo-path", number)),
   };
+}
+
+/** What a target is read by: the backup that was named, and the clock and zone of times. */
+export interface TargetReference {
+  readonly set: BackupLabel | undefined;
+  readonly reference: TimeReference;
+}
+
+/** @throws {HindsightError} `BACKUP_NONE`, `BACKUP_UNKNOWN`, `BACKUP_LABEL_INVALID`, and what the store throws. */
+export async function readReference(
+  settings: Settings,
+  archive: WalArchive,
+  context: Context,
+): Promise<TargetReference> {
+  const set = await readSet(settings, archive, context);
+  const timeZone = await clusterTimeZone(archive, set, context);
+  return { set, reference: { timeZone, now: context.clock.now() } };
 }
 
 /** `latest` means what leaving it out means: the newest that leads to the target. */

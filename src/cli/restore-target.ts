@@ -138,8 +138,12 @@ function parseTarget(
   }
 }
 
-/** With or without the epoch in its high 32 bits. */
-function parseXid(text: string): bigint {
+/**
+ * A transaction id, with or without the epoch in its high 32 bits.
+ *
+ * @throws {HindsightError} `TARGET_INVALID`
+ */
+export function parseXid(text: string): bigint {
   if (!/^[0-9]{1,20}$/.test(text) || BigInt(text) >= 1n << 64n || BigInt(text) < 3n) {
     throw failure("TARGET_INVALID", `"${text}" is not a transaction id`, {
       hint: "Write the number that the log or pg_current_xact_id() showed.",
@@ -148,16 +152,26 @@ function parseXid(text: string): bigint {
   return BigInt(text);
 }
 
-/** PostgreSQL keeps 63 bytes of a restore point's name. @source src/include/access/xlog_internal.h, MAXFNAMELEN */
-function parseName(text: string): string {
-  if (Buffer.byteLength(text) <= 63) return text;
+/**
+ * The name of a restore point. PostgreSQL keeps 63 bytes of it.
+ *
+ * @throws {HindsightError} `TARGET_INVALID`
+ * @source PostgreSQL src/include/access/xlog_internal.h, MAXFNAMELEN
+ */
+export function parseName(text: string): string {
+  if (text !== "" && Buffer.byteLength(text) <= 63) return text;
+  if (text === "") {
+    throw failure("TARGET_INVALID", "a restore point has no empty name", {
+      hint: "Write the name that was given to pg_create_restore_point().",
+    });
+  }
   throw failure("TARGET_INVALID", `"${text}" is too long for the name of a restore point`, {
     hint: "PostgreSQL allows at most 63 bytes.",
   });
 }
 
 /** `latest`, `current`, a decimal number, or a hexadecimal one with 0x, as in pgBackRest. */
-function readTimeline(settings: Settings): TimelineChoice | undefined {
+export function readTimeline(settings: Settings): TimelineChoice | undefined {
   const given = settings.origin("target-timeline") !== "default";
   const text = settings.get("target-tli") ?? (given ? settings.get("target-timeline") : undefined);
   if (text === undefined) return undefined;

@@ -1,16 +1,18 @@
 // What info knows about one stanza over all repositories, gathered before anything is printed. A stanza that cannot be
 // read is a status, not a failure: the others must still be shown.
+import { type UnindexedSpan, unindexedSpans } from "../archive/unindexed-spans.ts";
 import type { Context } from "../base/context.ts";
 import { errorMessage, HindsightError } from "../base/errors.ts";
 import type { Settings } from "../config/settings.ts";
 import type { StanzaName } from "../model/stanza.ts";
 import { type ArchiverStatus, readArchiverStatus } from "../postgres/archiver-status.ts";
 import { connect } from "../postgres/connection.ts";
+import { readRecoveryWindows, type RecoveryWindows } from "../recovery/window.ts";
 import { listBackupHeaders } from "../repository/backup-headers.ts";
 import type { ManifestHeader } from "../repository/manifest.ts";
 import type { Repository } from "../repository/repository.ts";
 import { listStanzas, readStanza, type StanzaRecord } from "../repository/stanza.ts";
-import { listGaps, segmentExtremes, type WalGap } from "../repository/wal-archive.ts";
+import { segmentExtremes, type WalArchive } from "../repository/wal-archive.ts";
 import { connectionSettings } from "./cluster.ts";
 import { openNumbered, repositoryNumbers } from "./repositories.ts";
 
@@ -36,7 +38,10 @@ export interface StanzaInRepository {
   readonly record?: StanzaRecord;
   readonly backups: readonly ManifestHeader[];
   readonly extremes?: { readonly min: string; readonly max: string } | undefined;
-  readonly gaps: readonly WalGap[];
+  /** What can be recovered, or why that could not be found out; undefined for a stanza that cannot be read. */
+  readonly recovery?: RecoveryWindows | { readonly problem: string };
+  /** Archived WAL that no index describes. */
+  readonly unindexed: readonly UnindexedSpan[];
 }
 
 /** A stanza over all repositories. */
@@ -119,7 +124,8 @@ async function readInRepository(
   stanza: StanzaName,
   context: Context,
 ): Promise<StanzaInRepository> {
-  const nothing = { number, cipher: repository?.record.cipher ?? "none", backups: [], gaps: [] };
+  const cipher = repository?.record.cipher ?? "none";
+  const nothing = { number, cipher, backups: [], unindexed: [] };
   if (!repository) return { ...nothing, status: "other", problem: problem?.message ?? "" };
   try {
     const record = await readStanza(repository, stanza, context);
@@ -130,7 +136,8 @@ async function readInRepository(
       record,
       backups,
       extremes: await segmentExtremes(archive, context),
-      gaps: await listGaps(archive, context),
+      recovery: await readRecovery(archive, backups, context),
+      unindexed: await unindexedSpans(archive, { sparesNewest: true }, context),
       status: backups.length === 0 ? "no valid backups" : "ok",
     };
   } catch (error) {
@@ -138,6 +145,20 @@ async function readInRepository(
     if (error.code === "STANZA_UNKNOWN") return { ...nothing, status: "missing stanza path" };
     if (error.code === "INTERRUPTED") throw error;
     return { ...nothing, status: "other", problem: errorMessage(error) };
+  }
+}
+
+/** The catalogue is shown also when this cannot be found out. */
+async function readRecovery(
+  archive: WalArchive,
+  backups: readonly ManifestHeader[],
+  context: Context,
+): Promise<NonNullable<StanzaInRepository["recovery"]>> {
+  try {
+    return await readRecoveryWindows({ archive, backups }, context);
+  } catch (error) {
+    if (!(error instanceof HindsightError) || error.code === "INTERRUPTED") throw error;
+    return { problem: errorMessage(error) };
   }
 }
 

@@ -4,6 +4,7 @@ import { GROUP_NUMBER_MAX, type OptionDefinition, type OptionGroup } from "./opt
 import { ARCHIVE_OPTIONS } from "./options/archive.ts";
 import { BACKUP_OPTIONS } from "./options/backup.ts";
 import { GENERAL_OPTIONS } from "./options/general.ts";
+import { HISTORY_OPTIONS } from "./options/history.ts";
 import { LOGGING_OPTIONS } from "./options/logging.ts";
 import { POSTGRES_OPTIONS } from "./options/postgres.ts";
 import { REMOTE_REPOSITORY_OPTIONS } from "./options/remote-repository.ts";
@@ -20,6 +21,7 @@ export type OptionTable = typeof GENERAL_OPTIONS &
   typeof ARCHIVE_OPTIONS &
   typeof BACKUP_OPTIONS &
   typeof RESTORE_OPTIONS &
+  typeof HISTORY_OPTIONS &
   typeof SERVER_OPTIONS;
 
 /** A name in the table. Users write `repo1-path` for `repo-path`. */
@@ -40,6 +42,7 @@ export const OPTION_AREAS: readonly OptionArea[] = [
   { title: "WAL archive", rows: ARCHIVE_OPTIONS },
   { title: "Backup", rows: BACKUP_OPTIONS },
   { title: "Restore", rows: RESTORE_OPTIONS },
+  { title: "History", rows: HISTORY_OPTIONS },
   { title: "Repositories beyond the filesystem", rows: REMOTE_REPOSITORY_OPTIONS },
   { title: "pgBackRest's server", rows: SERVER_OPTIONS },
 ];

@@ -68,6 +68,9 @@ export const FAILURES = {
     exit: 2,
     means: "A text is not a backup label such as 20261121-024000F.",
   },
+  RELATION_AMBIGUOUS: { exit: 2, means: "A name fits tables of several schemas or databases." },
+  RELATION_INVALID: { exit: 2, means: "A text is not the name of a table." },
+  RELATION_UNKNOWN: { exit: 2, means: "No table of that name is in any catalogue of the archive." },
   BACKUP_UNKNOWN: { exit: 2, means: "There is no complete backup with that label." },
   // PostgreSQL
   POSTGRES_CONNECTION_FAILED: { exit: 10, means: "No connection to PostgreSQL could be made." },

@@ -4,6 +4,14 @@
 export const FORKS = ["main", "fsm", "vm", "init"] as const;
 export type Fork = (typeof FORKS)[number];
 
+/** A relation's files: where they are, not what they are called. */
+export interface RelationLocator {
+  readonly tablespace: number;
+  /** 0 for relations shared by all databases. */
+  readonly database: number;
+  readonly relfilenode: number;
+}
+
 /** One file of a relation: up to 1 GiB of one fork, `segment` counted from 0. */
 export interface RelationFile {
   readonly relfilenode: number;

@@ -5,6 +5,7 @@ import {
   formatInstant,
   formatInZone,
   fromPostgresMicroseconds,
+  otherReading,
   parseInstant,
   parseTimeTarget,
   toPostgresMicroseconds,
@@ -82,6 +83,7 @@ test.each([
   "2025-11-19 11:49:45 CET",
   "2025-11-19 11:49 Mars/Olympus",
   "11:49:60",
+  "2025-11-19 11:49:45 EST",
 ])("refuses %j", (text) => {
   expect(() => read(text)).toThrow(
     expect.objectContaining({ code: "TIMESTAMP_INVALID", exitCode: 2 }),
@@ -104,4 +106,25 @@ test("a cluster's time zone in POSIX form is shown as UTC and needs an offset", 
   expect(() => read("2025-11-19 11:49:45", "<+03>-03")).toThrow(
     expect.objectContaining({ code: "TARGET_INVALID" }),
   );
+});
+
+test.each(["11:49 Europe/Pariss", "11:49 CET", "11:49 +25"])("%j names no zone", (text) => {
+  expect(() => read(text)).toThrow(
+    expect.objectContaining({
+      code: "TIMESTAMP_INVALID",
+      message: expect.stringContaining("is no time zone") as string,
+    }),
+  );
+});
+
+test.each([
+  ["2025-07-01 11:49:45", "Europe/Paris", "2025-07-01T11:49:45.000000Z UTC"],
+  ["2025-07-01 11:49:45+02", "Europe/Paris", "2025-07-01T11:49:45.000000Z UTC"],
+  ["2025-07-01 11:49:45+00", "Europe/Paris", "2025-07-01T09:49:45.000000Z Europe/Paris"],
+  ["2025-07-01 11:49:45 UTC", "UTC", undefined],
+  ["5 minutes ago", "Europe/Paris", undefined],
+  ["2025-07-01 11:49:45Z", "<+03>-03", undefined],
+])("the other clock for %s is that of UTC or of the cluster", (text, zone, expected) => {
+  const other = otherReading(parseTimeTarget(text, zone, NOW), zone);
+  expect(other && `${formatInstant(other.instant)} ${other.zone}`).toBe(expected);
 });

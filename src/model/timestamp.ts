@@ -1,6 +1,7 @@
 // Instants and their texts. PostgreSQL counts microseconds from 2000-01-01; we hold Temporal.Instant, print UTC and the
 // cluster's own zone, always with offset, and never hand PostgreSQL a text without one.
 import { failure } from "./failure.ts";
+import { parseRelativeTime } from "./relative-time.ts";
 
 const POSTGRES_EPOCH_MICROSECONDS = 946_684_800_000_000n;
 
@@ -66,17 +67,19 @@ export interface TimeReading {
   readonly instant: Temporal.Instant;
   /** Where the offset came from: the text itself, a zone named in the text, or the cluster. */
   readonly zone: string;
+  /** Date and time as a clock in that zone shows them; undefined for a time that was counted from now. */
+  readonly local?: Temporal.PlainDateTime | undefined;
 }
 
 const TIME_TEXT =
-  /^(?:(\d{4}-\d{2}-\d{2})(?:[T ]+|$))?(?:(\d{1,2}:[0-5]\d(?::[0-5]\d(?:\.\d{1,6})?)?))?\s*(Z|[+-]\d{2}(?::?\d{2})?(?::?\d{2})?|[A-Za-z]+(?:\/[A-Za-z0-9_+-]+)+|UTC|GMT)?$/;
+  /^(?:(\d{4}-\d{2}-\d{2})(?:[T ]+|$))?(?:(\d{1,2}:[0-5]\d(?::[0-5]\d(?:\.\d{1,6})?)?))?\s*(Z|[+-]\d{2}(?::?\d{2})?(?::?\d{2})?|[A-Za-z]+(?:\/[A-Za-z0-9_+-]+)*)?$/;
 
 /**
  * Reads what a DBA types as a time target.
  *
  * Accepted: `2025-11-19 11:49:45.123456+01`, the same with `T` or `Z`, with a zone name (`Europe/Paris`), or without
- * offset (read in `timeZone`); a date alone is its midnight; a clock time alone is the most recent past one. Zone
- * abbreviations other than UTC and GMT are refused: they mean different things to different people.
+ * offset (read in `timeZone`); a date alone is its midnight; a clock time alone is the most recent past one;
+ * `5 minutes ago`. Zone abbreviations other than UTC and GMT are refused: they mean different things to different people.
  *
  * @param timeZone the cluster's TimeZone setting.
  * @param now what "the most recent past" is counted from.
@@ -88,11 +91,17 @@ export function parseTimeTarget(
   timeZone: string,
   now: Temporal.Instant,
 ): TimeReading {
+  const relative = parseRelativeTime(text, now);
+  if (relative) return { instant: relative, zone: timeZone };
   const [, date, time, zone] = TIME_TEXT.exec(text.trim()) ?? [];
   if (date === undefined && time === undefined) throw notATime(text);
   const offset = zone === undefined ? undefined : readOffset(zone);
   const zoneName = offset ?? zone ?? timeZone;
   if (zone === undefined && !isKnownZone(timeZone)) throw withoutOffset(text, timeZone);
+  const isAbbreviation = zone !== undefined && /^[A-Za-z]+$/.test(zone);
+  if (isAbbreviation ? !ABBREVIATIONS.includes(zone) : !isKnownZone(zoneName)) {
+    throw notAZone(text, zoneName);
+  }
   try {
     const clock = Temporal.PlainTime.from(
       (time ?? "00:00").padStart(5, "0").replace(/^(\d):/, "0$1:"),
@@ -101,7 +110,8 @@ export function parseTimeTarget(
     const instant = day
       ? resolveLocal(day.toPlainDateTime(clock), zoneName)
       : mostRecent(clock, zoneName, now);
-    return { instant, zone: zone ?? timeZone };
+    const local = instant.toZonedDateTimeISO(zoneName).toPlainDateTime();
+    return { instant, zone: zone ?? timeZone, local };
   } catch (cause) {
     if (cause instanceof RangeError) throw notATime(text, cause);
     throw cause;
@@ -118,11 +128,38 @@ function withoutOffset(text: string, timeZone: string): Error {
   );
 }
 
+function notAZone(text: string, zone: string): Error {
+  return failure("TIMESTAMP_INVALID", `"${zone}" in "${text}" is no time zone`, {
+    hint: "Write the offset, such as +01, or a name such as Europe/Paris; abbreviations mean different things to different people.",
+  });
+}
+
 function notATime(text: string, cause?: unknown): Error {
   return failure("TIMESTAMP_INVALID", `"${text}" is not a time that can be a target`, {
     hint: "Write date, time and offset, such as 2025-11-19 11:49:45.123456+00; without an offset the cluster's time zone counts.",
     cause,
   });
+}
+
+/** Abbreviations that mean the same to everybody. */
+const ABBREVIATIONS = ["UTC", "GMT", "Z"];
+
+/**
+ * The same date and time on the clock that the writer may have looked at instead: the cluster's, where the text was read
+ * as UTC, else UTC's.
+ *
+ * @returns undefined where there is no other reading.
+ */
+export function otherReading(
+  { local, instant }: TimeReading,
+  timeZone: string,
+): TimeReading | undefined {
+  if (!local) return undefined;
+  const wasUniversal = local.equals(instant.toZonedDateTimeISO("UTC").toPlainDateTime());
+  const zone = wasUniversal ? timeZone : "UTC";
+  if (!isKnownZone(zone)) return undefined;
+  const other = local.toZonedDateTime(zone).toInstant();
+  return other.equals(instant) ? undefined : { instant: other, zone, local };
 }
 
 /** `+HH:MM` of `Z`, `+HH`, `+HHMM` or `+HH:MM`; undefined for a zone's name. */

@@ -1,13 +1,16 @@
-// Why a target cannot be reached, in words, with the nearest that can.
+// Why a target cannot be reached, in words, with the nearest places on both sides that can. They stand in the hint for
+// people and in the context (earlierTime, earlierLsn, laterTime, laterLsn) for scripts. What lies in a gap: target-gap.ts.
+import type { ErrorContext } from "../base/errors.ts";
 import { failure } from "../model/failure.ts";
 import { formatLsn, type Lsn } from "../model/lsn.ts";
 import type { RecoveryTarget } from "../model/recovery-target.ts";
 import { describeHistory, type TimelineHistory } from "../model/timeline.ts";
-import { describeInstant } from "../model/timestamp.ts";
+import { describeInstant, formatInstant, formatInZone, otherReading } from "../model/timestamp.ts";
 import type { ManifestHeader } from "../repository/manifest.ts";
 import { describeTarget } from "../restore/choose-backup.ts";
-import type { Replayed, ReplayEnd, ReplayStop } from "./target-replay.ts";
-import type { TransactionEndEvent } from "./target-scan.ts";
+import type { ReplayEnd, ReplayStop } from "./target-replay.ts";
+import type { Replayed } from "./target-replayed.ts";
+import type { TransactionEndEvent } from "./history-events.ts";
 
 /** What a refusal is about. */
 export interface RefusedTarget {
@@ -16,6 +19,47 @@ export interface RefusedTarget {
   readonly target: RecoveryTarget;
   /** The cluster's zone. */
   readonly timeZone: string;
+}
+
+/** A place that can be reached, by `--type=lsn`. */
+export interface ReachablePlace {
+  readonly lsn: Lsn;
+  /** The commit there, or the end of the backup; undefined when no transaction ended before. */
+  readonly at: Temporal.Instant | undefined;
+}
+
+/** The nearest places before and behind a target; undefined where there is none. */
+export interface NearestPlaces {
+  readonly earlier?: ReachablePlace | undefined;
+  readonly later?: ReachablePlace | undefined;
+}
+
+/** The places as facts of an error. */
+export function nearestContext({ earlier, later }: NearestPlaces): ErrorContext {
+  return {
+    earlierTime: earlier?.at && formatInstant(earlier.at),
+    earlierLsn: earlier && formatLsn(earlier.lsn),
+    laterTime: later?.at && formatInstant(later.at),
+    laterLsn: later && formatLsn(later.lsn),
+  };
+}
+
+/** `2025-11-19 11:49:45.123456+00:00 (LSN 0/15000028)` */
+export function describePlace({ at, lsn }: ReachablePlace, timeZone: string): string {
+  const position = `LSN ${formatLsn(lsn)}`;
+  return at ? `${describeInstant(at, timeZone)} (${position})` : position;
+}
+
+/** The end of a backup: the first place that it leads to. */
+export function endOfBackup({ stopTime, stopLsn }: ManifestHeader): ReachablePlace {
+  return { at: stopTime, lsn: stopLsn };
+}
+
+/** The last commit that was replayed, else the end of the backup. */
+export function lastKept({ lastCommit }: Replayed, backup: ManifestHeader): ReachablePlace {
+  return lastCommit && lastCommit.lsn >= backup.stopLsn
+    ? { at: lastCommit.transaction.at, lsn: lastCommit.lsn }
+    : endOfBackup(backup);
 }
 
 /**
@@ -31,43 +75,65 @@ export function beforeOldestBackup(
 ): Error {
   const subject = describeTarget(target, timeZone);
   const place = stop === undefined ? "" : ` at ${formatLsn(stop.event.lsn)}`;
-  const nearest = `${describeInstant(oldest.stopTime, timeZone)} (LSN ${formatLsn(oldest.stopLsn)})`;
+  const later = endOfBackup(oldest);
+  const reading = describeOtherReading({ target, timeZone }, { from: oldest.stopTime });
   return failure(
     "TARGET_UNREACHABLE",
     `${subject} lies${place} before the end of the oldest usable backup, ${oldest.label}`,
     {
-      hint: `The earliest that can be reached is ${nearest}.`,
-      context: { backup: oldest.label, stopLsn: formatLsn(oldest.stopLsn) },
+      hint: `The earliest that can be reached is ${describePlace(later, timeZone)}.${reading}`,
+      context: { backup: oldest.label, ...nearestContext({ later }) },
     },
   );
 }
 
-/** Nothing in the archive is late enough to stop recovery: PostgreSQL would end with an error. */
+/**
+ * Nothing in the archive is late enough to stop recovery: PostgreSQL would end with an error.
+ *
+ * @param oldest the backup that ends first.
+ */
 export function afterEndOfArchive(
   { target, timeZone }: RefusedTarget,
   { end, replayed }: ReplayEnd,
+  oldest: ManifestHeader,
 ): Error {
   const subject = describeTarget(target, timeZone);
-  const { lastTransaction } = replayed;
-  const context = {
-    archiveEnd: end && formatLsn(end.lsn),
-    lastTransaction: lastTransaction && lastTransaction.transaction.at.toString(),
-  };
+  const ended = replayed.lastTransaction?.transaction.at;
   if (target.kind === "lsn") {
     const last = end?.lastRecord === undefined ? "none" : formatLsn(end.lastRecord);
+    const earlier = end?.lastRecord === undefined ? undefined : { at: ended, lsn: end.lastRecord };
     return failure(
       "TARGET_UNREACHABLE",
       `${subject} lies past the end of the archive: the last record begins at ${last}`,
-      { hint: `The latest that can be reached is LSN ${last}, or --type=default.`, context },
+      {
+        hint: `The latest that can be reached is LSN ${last}, or --type=default.`,
+        context: nearestContext({ earlier }),
+      },
     );
   }
-  const last = lastTransaction
-    ? `the last transaction in the archive ended at ${describeInstant(lastTransaction.transaction.at, timeZone)}`
+  const earlier = lastKept(replayed, oldest);
+  const last = ended
+    ? `the last transaction in the archive ended at ${describeInstant(ended, timeZone)}`
     : "no transaction has ended since the backup";
+  const reading = describeOtherReading({ target, timeZone }, { from: oldest.stopTime, to: ended });
   return failure("TARGET_UNREACHABLE", `${subject} lies after everything archived: ${last}`, {
-    hint: "PostgreSQL stops only at a transaction that ended later. To recover all that is archived, use --type=default; to recover more, archive more WAL first.",
-    context,
+    hint: `PostgreSQL stops only at a transaction that ended later. The latest that can be reached is ${describePlace(earlier, timeZone)}; to recover all that is archived, use --type=default; to recover more, archive more WAL first.${reading}`,
+    context: nearestContext({ earlier }),
   });
+}
+
+/** A time that cannot be reached was often meant by another clock; said only where that one can be reached. */
+function describeOtherReading(
+  { target, timeZone }: Pick<RefusedTarget, "target" | "timeZone">,
+  { from, to }: { readonly from: Temporal.Instant; readonly to?: Temporal.Instant | undefined },
+): string {
+  const other = target.kind === "time" ? otherReading(target.time, timeZone) : undefined;
+  if (!other || target.kind !== "time") return "";
+  const isWithin =
+    Temporal.Instant.compare(other.instant, from) >= 0 &&
+    (to === undefined || Temporal.Instant.compare(other.instant, to) < 0);
+  if (!isWithin) return "";
+  return ` It was read in ${target.time.zone}; if the clock of ${other.zone} was meant, write ${formatInZone(other.instant, other.zone)}.`;
 }
 
 /** No transaction of that id ended, or no restore point of that name is, behind any backup. */
@@ -98,16 +164,25 @@ export function targetNotFound(
   );
 }
 
-/** The transaction did not commit. PostgreSQL would stop at its rollback, which nobody means. */
+/**
+ * The transaction did not commit. PostgreSQL would stop at its rollback, which nobody means.
+ *
+ * @param replayed what recovery has replayed there.
+ */
 export function transactionRolledBack(
   { target, timeZone }: RefusedTarget,
   { lsn, transaction }: TransactionEndEvent,
+  { lastCommit }: Replayed,
 ): Error {
   const subject = describeTarget(target, timeZone);
+  const earlier = lastCommit && { at: lastCommit.transaction.at, lsn: lastCommit.lsn };
   return failure(
     "TARGET_INVALID",
     `${subject} was rolled back at ${describeInstant(transaction.at, timeZone)} (LSN ${formatLsn(lsn)})`,
-    { hint: `To recover to that moment use --type=lsn --target=${formatLsn(lsn)}.` },
+    {
+      hint: `Nothing of it was ever to be seen. To recover to that moment use --type=lsn --target=${formatLsn(lsn)}.`,
+      context: nearestContext({ earlier, later: { at: transaction.at, lsn } }),
+    },
   );
 }
 

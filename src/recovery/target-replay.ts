@@ -1,19 +1,23 @@
 // Plays through, on archived WAL, where PostgreSQL would stop if it recovered from a backup: the same tests on the same
-// records in the same order, without a server. How a target is chosen a backup for: target.ts.
+// records in the same order, without a server. What is kept on the way: target-replayed.ts. How a backup is chosen for a
+// target: target-find.ts.
 //
 // Source: PostgreSQL src/backend/access/transam/xlogrecovery.c (xlog.c in 14), recoveryStopsBefore, recoveryStopsAfter.
 import type { Context } from "../base/context.ts";
+import type { HindsightError } from "../base/errors.ts";
 import type { Lsn } from "../model/lsn.ts";
 import type { RecoveryTarget } from "../model/recovery-target.ts";
+import { toPostgresMicroseconds } from "../model/timestamp.ts";
 import type { ManifestHeader } from "../repository/manifest.ts";
-import { SnapshotForecast } from "./target-snapshot.ts";
+import type { WalIndex } from "../wal/index-content.ts";
+import { type Replayed, ReplayLog, shortXid } from "./target-replayed.ts";
+import { isDamage } from "./history-segments.ts";
 import {
   type ArchiveEndEvent,
   type HistoryEvent,
   type HistoryScan,
   scanHistory,
   type ScanProgress,
-  type TransactionEndEvent,
 } from "./target-scan.ts";
 import type { ArchivePath } from "./target-path.ts";
 
@@ -24,19 +28,6 @@ export interface Replay extends ArchivePath {
   /** Give up here: what is behind was played through already. */
   readonly until?: Lsn | undefined;
   readonly onProgress?: ((progress: ScanProgress) => void) | undefined;
-}
-
-/** What a recovery has replayed by the place where it stops or ends. */
-export interface Replayed {
-  /** The last commit or rollback: time targets are compared with nothing else. */
-  readonly lastTransaction: TransactionEndEvent | undefined;
-  readonly lastCommit: TransactionEndEvent | undefined;
-  /** The commit of the transaction that the target's id is a subtransaction of. */
-  readonly parent: TransactionEndEvent | undefined;
-  /** Transactions that were prepared since the beginning and are neither committed nor rolled back: id and name. */
-  readonly prepared: ReadonlyMap<number, string>;
-  /** Whether a server in recovery could answer queries, and therefore pause, if the backup is consistent here. */
-  readonly canPause: boolean;
 }
 
 /** Recovery stops at a record. */
@@ -57,19 +48,57 @@ export interface ReplayEnd {
   readonly replayed: Replayed;
 }
 
-/** @throws {HindsightError} what {@link scanHistory} throws. */
+/** WAL on the way is missing or damaged, and something is stored behind it. */
+export interface ReplayCut {
+  readonly kind: "cut";
+  readonly error: HindsightError;
+  /** Everything before this position can be read. */
+  readonly lsn: Lsn;
+  /** Where the last record before it begins. */
+  readonly lastRecord: Lsn | undefined;
+  readonly replayed: Replayed;
+}
+
+/** @throws {HindsightError} what {@link scanHistory} throws, but for WAL that is missing or damaged. */
 export async function playThrough(
   replay: Replay,
   context: Context,
+): Promise<ReplayStop | ReplayEnd | ReplayCut> {
+  const { backup, onProgress } = replay;
+  const log = new ReplayLog(replay.target);
+  let reached: Pick<ReplayCut, "lsn" | "lastRecord"> = {
+    lsn: backup.startLsn,
+    lastRecord: undefined,
+  };
+  const noting = (progress: ScanProgress): void => {
+    reached = { lsn: progress.lsn, lastRecord: progress.lastRecord };
+    onProgress?.(progress);
+  };
+  try {
+    return await replayEvents({ ...replay, onProgress: noting }, log, context);
+  } catch (error) {
+    if (!isDamage(error)) throw error;
+    return { kind: "cut", error, ...reached, replayed: log.replayed };
+  }
+}
+
+async function replayEvents(
+  replay: Replay,
+  log: ReplayLog,
+  context: Context,
 ): Promise<ReplayStop | ReplayEnd> {
   const { backup, target, until, onProgress } = replay;
-  const log = new ReplayLog(target);
   const scan: HistoryScan = {
     archive: replay.archive,
     history: replay.history,
     begin: backup.startLsn,
     end: until,
     mark: target.kind === "lsn" ? target.lsn : undefined,
+    onIndex: (index) => log.enter(index),
+    choose: (index) => {
+      const isLast = until !== undefined && (index.last?.lsn ?? until) >= until;
+      return isLast || mayStop(target, index) ? "all" : "lasting";
+    },
     blockSizeBytes: backup.blockSizeBytes,
     onProgress,
   };
@@ -86,6 +115,29 @@ export async function playThrough(
     }
   }
   return { kind: "ended", end: undefined, replayed: log.replayed };
+}
+
+/** Whether recovery may stop in this segment. Asked before any of its records is looked at. */
+function mayStop(target: RecoveryTarget, { ends, endDetails, events }: WalIndex): boolean {
+  switch (target.kind) {
+    case "time": {
+      const at = Number(toPostgresMicroseconds(target.time.instant));
+      return ends.at.some((time) => time >= at);
+    }
+    case "xid": {
+      const xid = shortXid(target.xid);
+      const isPart = [...endDetails.values()].some((detail) =>
+        detail.subtransactions.includes(xid),
+      );
+      return isPart || ends.xid.includes(xid);
+    }
+    case "name":
+      return events.some((event) => event.kind === "restorePoint" && event.name === target.name);
+    case "lsn":
+      return true;
+    default:
+      return false;
+  }
 }
 
 /** PostgreSQL's own test of a record against the target. */
@@ -114,50 +166,5 @@ function stopAt(
       return target.exclusive ? "before" : "after";
     default:
       return undefined;
-  }
-}
-
-/** A transaction id as WAL has it: without the epoch. */
-function shortXid(xid: bigint): number {
-  return Number(BigInt.asUintN(32, xid));
-}
-
-/** Keeps what was replayed. */
-class ReplayLog {
-  readonly #target: RecoveryTarget;
-  readonly #forecast: SnapshotForecast = new SnapshotForecast();
-  readonly #prepared: Map<number, string> = new Map();
-  #lastTransaction: TransactionEndEvent | undefined;
-  #lastCommit: TransactionEndEvent | undefined;
-  #parent: TransactionEndEvent | undefined;
-
-  constructor(target: RecoveryTarget) {
-    this.#target = target;
-  }
-
-  get replayed(): Replayed {
-    return {
-      lastTransaction: this.#lastTransaction,
-      lastCommit: this.#lastCommit,
-      parent: this.#parent,
-      prepared: this.#prepared,
-      canPause: this.#forecast.isReady,
-    };
-  }
-
-  apply(event: HistoryEvent): void {
-    this.#forecast.apply(event);
-    if (event.kind === "prepare") {
-      this.#prepared.set(event.transaction.xid, event.transaction.globalIdentifier);
-    }
-    if (event.kind !== "transactionEnd") return;
-    this.#prepared.delete(event.transaction.xid);
-    this.#lastTransaction = event;
-    if (event.transaction.kind !== "commit") return;
-    this.#lastCommit = event;
-    const { subtransactions } = event.transaction;
-    if (this.#target.kind === "xid" && subtransactions.includes(shortXid(this.#target.xid))) {
-      this.#parent = event;
-    }
   }
 }

@@ -1,38 +1,24 @@
-// Reads archived WAL along the path of a timeline and tells what decides where a recovery can stop: ends of
-// transactions, restore points, and what a server in recovery needs before it can answer queries. Bounded memory: the
-// events of one segment, and a few segments read ahead (target-path.ts).
+// What decides where a recovery can stop, along the path of a timeline: ends of transactions, restore points, and what a
+// server in recovery needs before it can answer queries; see history-events.ts. It comes from the WAL indexes
+// (history-segments.ts); only the record at a given position is looked for in WAL itself.
 //
 // PostgreSQL takes the first thing it cannot read for the end of WAL. Here that is the end of the archive only when
 // nothing later is stored; else it is an error, because a recovery that ended there would lose what is behind it.
 import type { Context } from "../base/context.ts";
 import { failure } from "../model/failure.ts";
 import { formatLsn, type Lsn } from "../model/lsn.ts";
-import { checkSegmentHeader } from "../wal/page.ts";
-import { type WalEnd, WalReader } from "../wal/reader.ts";
-import { recordEndLsn, recordLsn, type WalRecord } from "../wal/record.ts";
-import { RESOURCE_MANAGER } from "../wal/resource-manager/ids.ts";
+import { segmentNumberAt } from "../model/wal-segment.ts";
+import type { WalIndex } from "../wal/index-content.ts";
+import type { WalEnd } from "../wal/reader.ts";
 import {
-  parseRunningTransactions,
-  type RunningTransactions,
-  STANDBY_OPERATION,
-} from "../wal/resource-manager/standby.ts";
-import {
-  parseTransaction,
-  type TransactionEnd,
-  type TransactionPrepare,
-} from "../wal/resource-manager/transaction.ts";
-import {
-  parseRestorePoint,
-  type RestorePoint,
-  XLOG_OPERATION,
-} from "../wal/resource-manager/xlog.ts";
-import {
-  type ArchivePath,
-  nextStoredSegment,
-  segmentNames,
-  type StoredSegment,
-  storedSegments,
-} from "./target-path.ts";
+  type EndChoice,
+  type PlacedRecord,
+  type RecordEvent,
+  recordEvents,
+} from "./history-events.ts";
+import { historySteps, type IndexedSegment } from "./history-segments.ts";
+import { type ArchivePath, nextStoredSegment, segmentNames } from "./target-path.ts";
+import { firstRecordFrom, lastRecordBefore } from "./target-record.ts";
 
 /** What to read. */
 export interface HistoryScan extends ArchivePath {
@@ -42,6 +28,10 @@ export interface HistoryScan extends ArchivePath {
   readonly end?: Lsn | undefined;
   /** Report the first record that begins at or behind this position, whatever it is. */
   readonly mark?: Lsn | undefined;
+  /** Is handed the index of every segment before its events are told. */
+  readonly onIndex?: ((index: WalIndex) => void) | undefined;
+  /** Which ends of transactions of a segment are told; all when undefined. */
+  readonly choose?: ((index: WalIndex) => EndChoice) | undefined;
   /** Size of a relation's page, as the manifest of a backup has it. */
   readonly blockSizeBytes: number;
   readonly onProgress?: ((progress: ScanProgress) => void) | undefined;
@@ -52,24 +42,8 @@ export interface ScanProgress {
   readonly segment: string;
   /** Everything before this position was read. */
   readonly lsn: Lsn;
-}
-
-/** Where a record begins and ends. */
-export interface PlacedRecord {
-  readonly lsn: Lsn;
-  readonly endLsn: Lsn;
-}
-
-/** COMMIT, COMMIT PREPARED, ABORT or ROLLBACK PREPARED; of a subtransaction too, when it was rolled back by itself. */
-export interface TransactionEndEvent extends PlacedRecord {
-  readonly kind: "transactionEnd";
-  readonly transaction: TransactionEnd;
-}
-
-/** A restore point was set: where recovery to its name can end. */
-export interface RestorePointEvent extends PlacedRecord {
-  readonly kind: "restorePoint";
-  readonly point: RestorePoint;
+  /** Where the last record before it begins. */
+  readonly lastRecord: Lsn | undefined;
 }
 
 /** The end of the archive along this path. */
@@ -81,141 +55,112 @@ export interface ArchiveEndEvent {
   readonly lsn: Lsn;
 }
 
-/** What a record means for recovery. `mark` comes after the other event of its record, if there is one. */
-export type HistoryEvent =
-  | TransactionEndEvent
-  | RestorePointEvent
-  | (PlacedRecord & { readonly kind: "prepare"; readonly transaction: TransactionPrepare })
-  | (PlacedRecord & { readonly kind: "runningTransactions"; readonly running: RunningTransactions })
-  | (PlacedRecord & { readonly kind: "shutdownCheckpoint" })
-  | (PlacedRecord & { readonly kind: "mark" })
-  | ArchiveEndEvent;
+/** An event of a record, or the end of the archive. */
+export type HistoryEvent = RecordEvent | ArchiveEndEvent;
 
 /**
- * Reads history from `begin` on, in the order of WAL. The last event is `archiveEnd`, unless `end` comes first.
+ * Tells history from `begin` on, in the order of WAL. The last event is `archiveEnd`, unless `end` comes first.
  *
  * @throws {HindsightError} `WAL_SEGMENT_MISSING` when a segment is not stored but a later one is;
- *   `WAL_SEGMENT_INVALID` when WAL ends inside a segment but a later one is stored, or a segment is not what its name
- *   says; `WAL_SEGMENT_FOREIGN`; `WAL_RECORD_INVALID`; `OBJECT_CORRUPT`; and what the store throws.
+ *   `WAL_SEGMENT_INVALID` when WAL ends inside a segment but a later one is stored, when a segment does not follow the
+ *   one before it or is not what its name says; `WAL_SEGMENT_FOREIGN`; `WAL_RECORD_INVALID`; `OBJECT_CORRUPT`; and what
+ *   the store throws.
  */
 export async function* scanHistory(
   scan: HistoryScan,
   context: Context,
 ): AsyncGenerator<HistoryEvent, void, undefined> {
-  const reader = openReader(scan);
-  const collector = new EventCollector(scan.mark);
-  let missing = reader.segmentNumber;
-  for await (const segment of storedSegments(scan, missing, context)) {
-    checkSegmentHeader(segment.bytes, { ...scan.archive.record, name: segment.name });
-    const end = reader.read(segment.bytes, (record) => collector.take(record, segment.limit));
-    yield* collector.drain();
-    scan.onProgress?.({ segment: segment.name, lsn: reader.position });
-    if (end !== undefined) {
-      await requireLast(scan, { segment, end }, context);
-      yield archiveEnd(reader, collector.lastBeforeLimit);
-      return;
+  const first = segmentNumberAt(scan.begin, scan.archive.record.segmentSizeBytes);
+  let missing = first;
+  let end: ArchiveEndEvent = { kind: "archiveEnd", lastRecord: undefined, lsn: scan.begin };
+  let before: IndexedSegment | undefined;
+  let { mark } = scan;
+  for await (const step of historySteps({ ...scan, first, last: undefined }, context)) {
+    if (step.kind === "unreadable") throw step.error;
+    if (step.kind === "missing") break;
+    requireFollowing(step, before);
+    scan.onIndex?.(step.index);
+    const marked = mark && (await firstRecordFrom(scan, step, { position: mark, context }));
+    if (marked) mark = undefined;
+    yield* eventsOf(scan, step, marked);
+    end = await endWithin(scan, step, { end, context });
+    scan.onProgress?.({ segment: step.name, lsn: end.lsn, lastRecord: end.lastRecord });
+    missing = step.number + 1n;
+    before = step;
+    if (step.index.end) await requireLast(scan, step, { end: step.index.end, context });
+    if (step.limit !== undefined) missing = step.number;
+    if (step.index.end !== undefined || step.limit !== undefined) break;
+    if (scan.end !== undefined && end.lsn >= scan.end) return;
+  }
+  if (before?.index.end === undefined) await requireNoLater(scan, missing, context);
+  yield end;
+}
+
+/** The events of a segment that lie on the path and not before the beginning. */
+function* eventsOf(
+  { begin, choose }: HistoryScan,
+  { index, limit }: IndexedSegment,
+  marked: PlacedRecord | undefined,
+): Generator<RecordEvent, void, undefined> {
+  let mark = marked;
+  const isOnPath = ({ lsn }: PlacedRecord): boolean => limit === undefined || lsn < limit;
+  const choice = limit === undefined ? (choose?.(index) ?? "all") : "all";
+  for (const event of recordEvents(index, choice)) {
+    if (event.lsn < begin || !isOnPath(event)) continue;
+    if (mark && event.lsn > mark.lsn) {
+      yield { kind: "mark", ...mark };
+      mark = undefined;
     }
-    if (scan.end !== undefined && reader.position >= scan.end) return;
-    missing = segment.limit === undefined ? reader.segmentNumber : segment.number;
+    yield event;
   }
-  await requireNoLater(scan, missing, context);
-  yield archiveEnd(reader, collector.lastBeforeLimit);
+  if (mark && isOnPath(mark)) yield { kind: "mark", lsn: mark.lsn, endLsn: mark.endLsn };
 }
 
-function archiveEnd(reader: WalReader, lastBeforeLimit: PlacedRecord | undefined): ArchiveEndEvent {
-  return lastBeforeLimit === undefined
-    ? { kind: "archiveEnd", lastRecord: reader.lastRecord, lsn: reader.position }
-    : { kind: "archiveEnd", lastRecord: lastBeforeLimit.lsn, lsn: lastBeforeLimit.endLsn };
+/** The last record up to here that is on the path; a segment may have none. */
+async function endWithin(
+  scan: HistoryScan,
+  step: IndexedSegment,
+  { end, context }: { readonly end: ArchiveEndEvent; readonly context: Context },
+): Promise<ArchiveEndEvent> {
+  const { limit } = step;
+  const last =
+    limit === undefined
+      ? step.index.last
+      : await lastRecordBefore(scan, step, { position: limit, context });
+  return last ? { kind: "archiveEnd", lastRecord: last.lsn, lsn: last.endLsn } : end;
 }
 
-function openReader({ archive: { record }, begin, blockSizeBytes }: HistoryScan): WalReader {
-  return new WalReader({
-    begin,
-    segmentSizeBytes: record.segmentSizeBytes,
-    systemIdentifier: record.systemIdentifier,
-    layout: { majorVersion: record.majorVersion, blockSizeBytes },
-  });
-}
-
-/** Turns the records of a segment into events. */
-class EventCollector {
-  #mark: Lsn | undefined;
-  #events: HistoryEvent[] = [];
-  /** The last record of a segment that the path leaves. */
-  lastBeforeLimit: PlacedRecord | undefined;
-
-  constructor(mark: Lsn | undefined) {
-    this.#mark = mark;
+/** A segment's first record names the one before it; a segment of another branch names another. */
+function requireFollowing(step: IndexedSegment, before: IndexedSegment | undefined): void {
+  const last = before?.index.last;
+  const { first } = step.index;
+  if (!last || (first ? first.previous === last.lsn && !step.isHeadMissing : !step.isHeadMissing)) {
+    return;
   }
-
-  /** @param limit records from here on are not on the path. */
-  take(record: WalRecord, limit: Lsn | undefined): void {
-    if (limit !== undefined) {
-      if (recordLsn(record) >= limit) return;
-      this.lastBeforeLimit = placeOf(record);
-    }
-    const event = readEvent(record);
-    if (event) this.#events.push(event);
-    if (this.#mark !== undefined && recordLsn(record) >= this.#mark) {
-      this.#mark = undefined;
-      this.#events.push({ kind: "mark", ...placeOf(record) });
-    }
-  }
-
-  drain(): readonly HistoryEvent[] {
-    const events = this.#events;
-    this.#events = [];
-    return events;
-  }
+  throw failure(
+    "WAL_SEGMENT_INVALID",
+    `WAL segment ${step.name} does not go on where ${before.name} ends, at ${formatLsn(last.endLsn)}`,
+    { hint: INVALID_HINT, context: { segment: step.name, lsn: formatLsn(last.endLsn) } },
+  );
 }
 
-function placeOf(record: WalRecord): PlacedRecord {
-  return { lsn: recordLsn(record), endLsn: recordEndLsn(record) };
-}
-
-function readEvent(record: WalRecord): HistoryEvent | undefined {
-  switch (record.resourceManager) {
-    case RESOURCE_MANAGER.transaction: {
-      const transaction = parseTransaction(record);
-      if (transaction === undefined) return undefined;
-      return transaction.kind === "prepare"
-        ? { kind: "prepare", ...placeOf(record), transaction }
-        : { kind: "transactionEnd", ...placeOf(record), transaction };
-    }
-    case RESOURCE_MANAGER.xlog:
-      if (record.operation === XLOG_OPERATION.restorePoint) {
-        return { kind: "restorePoint", ...placeOf(record), point: parseRestorePoint(record) };
-      }
-      return record.operation === XLOG_OPERATION.checkpointShutdown
-        ? { kind: "shutdownCheckpoint", ...placeOf(record) }
-        : undefined;
-    case RESOURCE_MANAGER.standby:
-      return record.operation === STANDBY_OPERATION.runningTransactions
-        ? {
-            kind: "runningTransactions",
-            ...placeOf(record),
-            running: parseRunningTransactions(record),
-          }
-        : undefined;
-    default:
-      return undefined;
-  }
-}
+const INVALID_HINT =
+  "PostgreSQL would end recovery there. Recover to a point before it, or from a backup behind it.";
 
 /** WAL that ends inside a segment is the end of the archive when it is the last one: what a crash left behind. */
 async function requireLast(
   scan: HistoryScan,
-  { segment, end }: { readonly segment: StoredSegment; readonly end: WalEnd },
-  context: Context,
+  step: IndexedSegment,
+  { end, context }: { readonly end: WalEnd; readonly context: Context },
 ): Promise<void> {
-  const later = await nextStoredSegment(scan, segment.number, context);
+  const later = await nextStoredSegment(scan, step.number, context);
   if (later === undefined) return;
   throw failure(
     "WAL_SEGMENT_INVALID",
-    `WAL ends in segment ${segment.name} at ${formatLsn(end.lsn)}, although segment ${later} is stored: ${describeEnd(end)}`,
+    `WAL ends in segment ${step.name} at ${formatLsn(end.lsn)}, although segment ${later} is stored: ${describeEnd(end)}`,
     {
-      hint: "PostgreSQL would end recovery there. Recover to a point before it, or from a backup behind it.",
-      context: { segment: segment.name, lsn: formatLsn(end.lsn), reason: end.reason },
+      hint: INVALID_HINT,
+      context: { segment: step.name, lsn: formatLsn(end.lsn), reason: end.reason },
     },
   );
 }

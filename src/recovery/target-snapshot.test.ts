@@ -19,7 +19,6 @@ function running(
       overflowed,
       nextXid,
       oldestRunningXid,
-      latestCompletedXid: oldestRunningXid - 1,
       xids: [],
     },
   };

@@ -1,5 +1,6 @@
 import { beforeAll, describe, expect, test } from "vitest";
 import { createContext } from "../base/context.ts";
+import type { HindsightError } from "../base/errors.ts";
 import { formatLsn, type Lsn, lsn } from "../model/lsn.ts";
 import type { RecoveryTarget } from "../model/recovery-target.ts";
 import { timeline, type TimelineHistory } from "../model/timeline.ts";
@@ -106,10 +107,12 @@ describe("a time", () => {
       stopLsn: history.begin("thirteen"),
       isApplied: false,
       lastSegment: nameOf(1n),
-      commitBefore: { xid: 101, lsn: history.begin("twelve") },
-      commitAfter: { xid: 104 },
+      commitBefore: { xid: 101n, lsn: history.begin("twelve") },
+      commitAfter: { xid: 104n },
       pauseWouldPromote: false,
+      compiled: { kind: "lsn", lsn: history.begin("thirteen"), exclusive: true },
       notes: [
+        `2025-01-01 00:13:00.000000+00:00 means LSN ${formatLsn(history.begin("thirteen"))}, exclusive: there is the first transaction that ended later.`,
         "The last that is kept is transaction 101, committed at 2025-01-01 00:12:00.000000+00:00.",
         "The first that is given up is transaction 104, committed at 2025-01-01 00:13:30.000000+00:00.",
       ],
@@ -119,18 +122,18 @@ describe("a time", () => {
   test("of a commit keeps it, or gives it up when exclusive, with all of the same microsecond", async () => {
     expect(await resolve(timeTarget("00:35:00"))).toMatchObject({
       stopLsn: history.begin("last"),
-      commitBefore: { xid: 122 },
+      commitBefore: { xid: 122n },
     });
     expect(await resolve(timeTarget("00:35:00", true))).toMatchObject({
       stopLsn: history.begin("same"),
-      commitBefore: { xid: 120 },
+      commitBefore: { xid: 120n },
     });
   });
 
   test("is compared with rollbacks of subtransactions, too, and not with restore points", async () => {
     expect(await resolve(timeTarget("00:13:59"))).toMatchObject({
       stopLsn: history.begin("sub"),
-      commitAfter: { xid: 105 },
+      commitAfter: { xid: 105n },
     });
     expect((await resolve(timeTarget("00:12:30"))).stopLsn).toBe(history.begin("thirteen"));
   });
@@ -138,7 +141,10 @@ describe("a time", () => {
   test("gives up what was written later although its clock was earlier", async () => {
     expect(await resolve(timeTarget("00:14:45"))).toMatchObject({
       stopLsn: history.begin("fifteen"),
-      commitAfter: { xid: 105 },
+      commitAfter: { xid: 105n },
+      notes: expect.arrayContaining([
+        expect.stringContaining("Transaction 107 is given up, too, although its time"),
+      ]) as string[],
     });
   });
 
@@ -192,19 +198,115 @@ describe("a time", () => {
   });
 });
 
+describe("the nearest places that can be reached", () => {
+  const placesAround = async (target: RecoveryTarget, where: WalArchive): Promise<unknown> => {
+    const candidates = history.backups;
+    const error: unknown = await resolveTarget(
+      { archive: where, target, history: FIRST, candidates },
+      CONTEXT,
+    ).catch((reason: unknown) => reason);
+    const { code, context } = error as HindsightError;
+    const { earlierTime, earlierLsn, laterTime, laterLsn } = context;
+    return { code, earlier: [earlierTime, earlierLsn], later: [laterTime, laterLsn] };
+  };
+  const NONE = [undefined, undefined];
+  const ends = (): readonly (readonly string[])[] =>
+    history.backups.map(({ stopTime, stopLsn }) => [
+      stopTime.toString({ fractionalSecondDigits: 6 }),
+      formatLsn(stopLsn),
+    ]);
+
+  test("before the first backup is its end, after the last commit that commit", async () => {
+    expect(await placesAround(timeTarget("00:09:00"), archive)).toEqual({
+      code: "TARGET_UNREACHABLE",
+      earlier: NONE,
+      later: ends()[0],
+    });
+    expect(await placesAround(timeTarget("00:45:00"), archive)).toEqual({
+      code: "TARGET_UNREACHABLE",
+      earlier: [at("00:40:00.000000"), formatLsn(history.begin("last"))],
+      later: NONE,
+    });
+  });
+
+  test("around a rollback are the commit before it and its own position", async () => {
+    expect(await placesAround(xidTarget(106n), archive)).toEqual({
+      code: "TARGET_INVALID",
+      earlier: [at("00:13:30.000000"), formatLsn(history.begin("thirteen"))],
+      later: [at("00:14:00.000000"), formatLsn(history.begin("sub"))],
+    });
+  });
+
+  test("around a gap are the last record before it and the backup behind it", async () => {
+    const files = filesOf(history.builder).filter(([name]) => name !== nameOf(2n));
+    const torn = await archiveIn(createMemoryStore(), files);
+    // The segment switch is the last record of the segment before.
+    const expected = {
+      code: "WAL_SEGMENT_MISSING",
+      earlier: [at("00:14:30.000000"), expect.stringMatching(/^0\/1002/) as string],
+      later: ends()[1],
+    };
+    expect(await placesAround(timeTarget("00:20:00"), torn)).toEqual(expected);
+    expect(await placesAround({ kind: "name", name: "only once" }, torn)).toEqual(expected);
+    const inside = lsn(BigInt(2 * SEGMENT_SIZE + 4096));
+    const target: RecoveryTarget = { kind: "lsn", lsn: inside, exclusive: false };
+    expect(await placesAround(target, torn)).toEqual(expected);
+    await expect(
+      resolveTarget(
+        { archive: torn, target, history: FIRST, candidates: history.backups },
+        CONTEXT,
+      ),
+    ).rejects.toMatchObject({
+      exitCode: 31,
+      message: `LSN ${formatLsn(inside)} lies in a gap of the archive: WAL segment ${nameOf(2n)} is not in the archive, although segment ${nameOf(3n)} is`,
+    });
+    // What does not need it is not disturbed by it.
+    expect(
+      await resolveTarget(
+        {
+          archive: torn,
+          target: timeTarget("00:36:00"),
+          history: FIRST,
+          candidates: history.backups,
+        },
+        CONTEXT,
+      ),
+    ).toMatchObject({ backup: FULL_2 });
+  });
+
+  test("the other clock is suggested where its time can be reached", async () => {
+    const local = Temporal.PlainDateTime.from("2025-01-01T01:15:00");
+    const instant = local.toZonedDateTime("UTC").toInstant();
+    const inParis = history.backups.map((backup) => ({
+      ...backup,
+      settings: { TimeZone: "Europe/Paris" },
+    }));
+    const target: RecoveryTarget = {
+      kind: "time",
+      time: { instant, zone: "UTC", local },
+      exclusive: false,
+    };
+    await expect(resolve(target, inParis)).rejects.toMatchObject({
+      hint: expect.stringContaining(
+        "It was read in UTC; if the clock of Europe/Paris was meant, write 2025-01-01 01:15:00.000000+01:00.",
+      ) as string,
+    });
+  });
+});
+
 describe("a transaction", () => {
   test("is kept, or given up when exclusive", async () => {
     expect(await resolve(xidTarget(121n))).toMatchObject({
       backup: FULL_2,
       stopLsn: history.begin("same"),
       isApplied: true,
-      commitBefore: { xid: 121 },
-      commitAfter: { xid: 122 },
+      commitBefore: { xid: 121n },
+      commitAfter: { xid: 122n },
     });
     expect(await resolve(xidTarget(121n, true))).toMatchObject({
       isApplied: false,
-      commitBefore: { xid: 120 },
-      commitAfter: { xid: 121 },
+      commitBefore: { xid: 120n },
+      commitAfter: { xid: 121n },
     });
   });
 
@@ -242,11 +344,15 @@ describe("a restore point", () => {
       backup: FULL_2,
       stopLsn: history.begin("again"),
       isApplied: true,
-      commitBefore: { xid: 122 },
-      commitAfter: { xid: 130 },
+      commitBefore: { xid: 122n },
+      commitAfter: { xid: 130n },
     });
-    expect(found.notes.at(-1)).toContain(`--target=${formatLsn(history.begin("twin"))}`);
-    expect(found.notes.at(-1)).toContain("2025-01-01 00:37:00.000000+00:00");
+    const twin = formatLsn(history.begin("twin"));
+    const point = formatLsn(history.begin("point"));
+    expect(found.notes.slice(-2)).toEqual([
+      `Restore point "before disaster" is there again at 2025-01-01 00:37:00.000000+00:00; a recovery by name stops at the first, --type=lsn --target=${twin} leads to that one.`,
+      `Restore point "before disaster" is there before, too, at 2025-01-01 00:13:00.000000+00:00; --type=lsn --target=${point} leads to that one.`,
+    ]);
   });
 
   test("before the newest backup is reached from an older one", async () => {
@@ -275,11 +381,11 @@ describe("an LSN", () => {
     expect(await resolve(lsnTarget(inside))).toMatchObject({
       stopLsn: history.begin("thirteen"),
       isApplied: true,
-      commitBefore: { xid: 104 },
+      commitBefore: { xid: 104n },
     });
     expect(await resolve(lsnTarget(inside, true))).toMatchObject({
       isApplied: false,
-      commitBefore: { xid: 101 },
+      commitBefore: { xid: 101n },
     });
   });
 
@@ -306,7 +412,7 @@ test("the end of the archive is its last complete record, from the newest backup
     backup: FULL_2,
     stopLsn: history.begin("end"),
     isApplied: true,
-    commitBefore: { xid: 130 },
+    commitBefore: { xid: 130n },
     commitAfter: undefined,
   });
 });

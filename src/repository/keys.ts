@@ -1,7 +1,10 @@
 // The names of all objects: the one place that builds and takes apart keys. What the objects hold:
 // docs/repository-format.md.
 import { type BackupLabel, isBackupLabel } from "../model/backup-label.ts";
+import type { CataloguePlace } from "../model/catalogue.ts";
+import { lsn } from "../model/lsn.ts";
 import type { StanzaName } from "../model/stanza.ts";
+import { formatTimeline, timeline } from "../model/timeline.ts";
 import { parseArchiveFileName } from "../model/wal-segment.ts";
 import type { ObjectKey } from "../storage/object-store.ts";
 
@@ -49,6 +52,17 @@ export function walFileKey(prefix: string, name: string): ObjectKey {
   return `${prefix}${folder}/${name}`;
 }
 
+/**
+ * The key of a segment's WAL index.
+ *
+ * @param prefix of {@link archivePrefix}.
+ * @param builderVersion decimal in the name, so that a better builder's index finds its place beside an older one.
+ * @throws {HindsightError} `WAL_SEGMENT_NAME_INVALID`
+ */
+export function walIndexKey(prefix: string, segment: string, builderVersion: number): ObjectKey {
+  return `${walFileKey(prefix, segment)}.index-${builderVersion}`;
+}
+
 /** Where the facts of all backups of a stanza are. */
 export function backupsPrefix(stanza: StanzaName): string {
   return `${STANZAS_PREFIX}${stanza}/backup/`;
@@ -77,4 +91,22 @@ export function parseBackupKey(
  */
 export function packKey(stanza: StanzaName, label: BackupLabel, number: number): ObjectKey {
   return `${STANZAS_PREFIX}${stanza}/pack/${label}/${String(number).padStart(8, "0")}`;
+}
+
+/** Where the catalogue snapshots of a stanza are. */
+export function cataloguesPrefix(stanza: StanzaName): string {
+  return `${STANZAS_PREFIX}${stanza}/catalogue/`;
+}
+
+/** The key of the catalogue snapshot that was taken at a position. Keys sort by timeline and position. */
+export function catalogueKey(stanza: StanzaName, place: CataloguePlace): ObjectKey {
+  const position = place.lsn.toString(16).toUpperCase().padStart(16, "0");
+  return `${cataloguesPrefix(stanza)}${formatTimeline(place.timeline)}-${position}`;
+}
+
+/** What follows {@link cataloguesPrefix} in a key; undefined for a name that this release does not know. */
+export function parseCatalogueName(name: string): CataloguePlace | undefined {
+  const [, id, position] = /^([0-9A-F]{8})-([0-9A-F]{16})$/.exec(name) ?? [];
+  if (id === undefined || id === "00000000") return undefined;
+  return { timeline: timeline(Number.parseInt(id, 16)), lsn: lsn(BigInt(`0x${position}`)) };
 }

@@ -16,8 +16,8 @@ import { corrupt } from "./corrupt.ts";
 import { type ObjectHeader, sealContext } from "./object-header.ts";
 import type { ObjectReader } from "./object-reader.ts";
 
-/** What a frame holds: JSON of a fact, WAL, and the four sections of a manifest. */
-export type FrameTag = "JSON" | "WALD" | "HEAD" | "PKTB" | "FILE" | "DONE";
+/** What a frame holds: JSON of a fact, WAL, a section of a manifest, part of a WAL index, lines of a catalogue. */
+export type FrameTag = "JSON" | "WALD" | "HEAD" | "PKTB" | "FILE" | "DONE" | "WIDX" | "CATL";
 
 /** Plaintext of any frame at most. */
 export const FRAME_SIZE_MAX_BYTES: number = 16 * MIB;

@@ -22,8 +22,8 @@ import { failure } from "../model/failure.ts";
 import { isObjectKey, type ObjectKey } from "../storage/object-store.ts";
 import { corrupt } from "./corrupt.ts";
 
-/** Every kind of object: small record, WAL file, pack, manifest. */
-const OBJECT_TYPES = ["FACT", "WALF", "PACK", "MANI"] as const;
+/** Every kind of object: small record, WAL file, pack, manifest, WAL index, catalogue snapshot. */
+const OBJECT_TYPES = ["FACT", "WALF", "PACK", "MANI", "WIDX", "CATL"] as const;
 export type ObjectType = (typeof OBJECT_TYPES)[number];
 
 /** The format that this release writes, and the only one it reads. */

@@ -150,6 +150,10 @@ describe("the backup", () => {
     const answer: TargetAnswer = {
       backup: A.label,
       stopLsn: parseLsn("0/400000"),
+      isApplied: false,
+      compiled: { kind: "default" },
+      commitBefore: undefined,
+      commitAfter: undefined,
       lastSegment: "000000010000000000000004",
       notes: [],
     };

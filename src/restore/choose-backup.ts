@@ -22,12 +22,32 @@ export interface TargetQuestion {
   readonly candidates: readonly ManifestHeader[];
 }
 
+/** A commit that is kept or given up. */
+export interface CommitFact {
+  /** With its epoch, as far as a checkpoint near it told. */
+  readonly xid: bigint;
+  /** Where its record begins. */
+  readonly lsn: Lsn;
+  readonly at: Temporal.Instant;
+}
+
 /** What reading WAL found out about a target. */
 export interface TargetAnswer {
   /** The backup to begin from. */
   readonly backup: BackupLabel;
   /** Start of the record at which recovery stops, at or after the backup's stop. */
   readonly stopLsn: Lsn;
+  /** Whether that record is replayed, too. */
+  readonly isApplied: boolean;
+  /**
+   * The target as PostgreSQL is told. A time is always told as the position that it leads to; a transaction and a restore
+   * point as they were asked for, because they were found.
+   */
+  readonly compiled: RecoveryTarget;
+  /** The last commit that is kept, if there is one behind the beginning of the backup. */
+  readonly commitBefore: CommitFact | undefined;
+  /** The first commit that is given up, if there is one in the archive. */
+  readonly commitAfter: CommitFact | undefined;
   /** The last WAL segment that PostgreSQL must read to know that it arrived. */
   readonly lastSegment: string;
   /** What the user should know, such as the commits just before and after; one sentence each. */

@@ -7,6 +7,8 @@ import { describeInstant } from "../model/timestamp.ts";
 import { formatSetting } from "./auto-conf.ts";
 import { describeTarget } from "./choose-backup.ts";
 import type { RestorePlan } from "./plan.ts";
+import type { RouteForecast } from "./plan-forecast.ts";
+import type { Route } from "./plan-route.ts";
 
 /** One fact a line, in the order in which a DBA would ask. */
 export function describePlan(plan: RestorePlan): readonly string[] {
@@ -34,7 +36,7 @@ function describeBackup(plan: RestorePlan): readonly string[] {
 }
 
 function describeRecovery(plan: RestorePlan): readonly string[] {
-  const { type, target, history, wal, stopLsn, targetAction } = plan;
+  const { type, target, history, stopLsn, targetAction } = plan;
   if (type === "none") return ["recovery: none"];
   if (type === "preserve") return ["recovery: as the destination's own settings say"];
   const goal =
@@ -42,12 +44,34 @@ function describeRecovery(plan: RestorePlan): readonly string[] {
       ? "recovery: as a standby, without end"
       : `recovery to ${describeTarget(target, zoneOf(plan))}, then ${targetAction}`;
   const position = stopLsn === undefined ? [] : [`recovery stops at ${formatLsn(stopLsn)}`];
-  const stored = wal
-    ? [
-        `WAL from ${wal.first} to ${wal.last}, ${wal.segmentCount} segments, all stored${wal.isEndOfArchive ? "; the archive ends there" : ""}`,
-      ]
-    : [];
-  return [goal, ...position, `path: ${describeHistory(history)}`, ...stored];
+  const path = `path: ${describeHistory(history)}`;
+  return [goal, ...position, path, ...describeWal(plan), describeForecast(plan.forecast)];
+}
+
+/** The WAL of a route, in at most one line. */
+export function describeWal({ wal, forecast }: Pick<Route, "wal"> & Forecasted): readonly string[] {
+  if (!wal) return [];
+  const size = `${formatSize(forecast.walBytes)} (${formatSize(forecast.walStoredBytes)} in the repository)`;
+  const end = wal.isEndOfArchive ? "; the archive ends there" : "";
+  return [
+    `WAL from ${wal.first} to ${wal.last}, ${wal.segmentCount} segments, ${size}, all stored${end}`,
+  ];
+}
+
+interface Forecasted {
+  readonly forecast: RouteForecast;
+}
+
+/** `forecast, rough: 12s to copy the files, 3s to recover` */
+export function describeForecast({ copySeconds, replaySeconds }: RouteForecast): string {
+  return `forecast, rough: ${describeSeconds(copySeconds)} to copy the files, ${describeSeconds(replaySeconds)} to recover`;
+}
+
+/** Without digits that a guess does not have. */
+function describeSeconds(seconds: number): string {
+  if (seconds < 90) return `${Math.max(1, Math.round(seconds))}s`;
+  if (seconds < 90 * 60) return `${Math.round(seconds / 60)} minutes`;
+  return `${Math.round(seconds / 3600)} hours`;
 }
 
 function describePlaces({ destination, tablespaces, survey }: RestorePlan): readonly string[] {

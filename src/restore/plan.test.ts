@@ -50,7 +50,8 @@ describe("the route", () => {
       "recovery to just before LSN 0/450000, then pause",
       "recovery stops at 0/450000",
       "path: timeline 1",
-      "WAL from 000000010000000000000003 to 000000010000000000000004, 2 segments, all stored",
+      "WAL from 000000010000000000000003 to 000000010000000000000004, 2 segments, 2MB (2MB in the repository), all stored",
+      "forecast, rough: 1s to copy the files, 2s to recover",
       `data directory ${site.path("to")} is created`,
       "file recovery.signal is written",
       "settings added to postgresql.auto.conf:",
@@ -101,12 +102,17 @@ describe("the route", () => {
     await using site = await smallSite();
     await site.backUp({ label: "20261121-060000F", start: "0/500028", stop: "0/500100" });
     const target: RecoveryTarget = { kind: "xid", xid: 4711n, exclusive: true };
+    const at = Temporal.Instant.from("2026-11-21T03:00:00Z");
     const asked: TargetQuestion[] = [];
     const resolve: TargetResolver = async (question) => {
       asked.push(question);
       return {
         backup: parseBackupLabel("20261121-024000F"),
         stopLsn: parseLsn("0/44FF10"),
+        isApplied: false,
+        compiled: target,
+        commitBefore: undefined,
+        commitAfter: { xid: 4711n, lsn: parseLsn("0/44FF10"), at },
         lastSegment: "000000010000000000000004",
         notes: ["The commit before is 4710."],
       };

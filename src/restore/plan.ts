@@ -1,46 +1,27 @@
 // The plan of a restore: everything decided and everything checked, as data that can be printed, before a byte is
-// written. Read choose-timeline.ts and choose-backup.ts for what is restored, wal-path.ts for how far it can be
-// recovered, destination.ts and tablespaces.ts for where to, recovery-settings.ts for what PostgreSQL is told;
-// describe-plan.ts prints it and perform.ts does it.
+// written. Read plan-route.ts for what is restored and how far it is recovered, destination.ts and tablespaces.ts for where
+// to, recovery-settings.ts for what PostgreSQL is told; describe-plan.ts prints it and perform.ts does it.
 import type { Context } from "../base/context.ts";
-import type { BackupLabel } from "../model/backup-label.ts";
 import { showPath } from "../model/byte-path.ts";
-import type {
-  RecoveryTarget,
-  RestoreType,
-  TargetAction,
-  TimelineChoice,
-} from "../model/recovery-target.ts";
+import type { RecoveryTarget, RestoreType, TargetAction } from "../model/recovery-target.ts";
 import { formatLsn, type Lsn } from "../model/lsn.ts";
 import type { StanzaName } from "../model/stanza.ts";
 import type { Timeline, TimelineHistory } from "../model/timeline.ts";
 import { type ManifestHeader, readManifest } from "../repository/manifest.ts";
-import type { Repository } from "../repository/repository.ts";
-import type { StanzaRecord } from "../repository/stanza.ts";
-import type { WalArchive } from "../repository/wal-archive.ts";
-import { backupCandidates, type Candidates } from "./candidates.ts";
-import { chooseBackup, type TargetAnswer, type TargetResolver } from "./choose-backup.ts";
+import type { TargetAnswer } from "./choose-backup.ts";
 import { type DestinationPlan, planDestination } from "./destination.ts";
 import { requireSpace, type SpaceNeed } from "./free-space.ts";
+import { forecastRoute, type RouteForecast } from "./plan-forecast.ts";
+import { isToEnd, planRoute, type Route, type RouteRequest } from "./plan-route.ts";
 import { recoverySettings, type RecoverySettings } from "./recovery-settings.ts";
 import { type Interlock, restoreCommandFlags } from "./restore-command.ts";
 import { normalizeOptions } from "./recovery-options.ts";
 import { type ManifestSurvey, surveyManifest } from "./survey.ts";
 import { planTablespaces, type TablespaceMapping, type TablespacePlan } from "./tablespaces.ts";
-import { planWal, type WalPlan, type WalReach } from "./wal-path.ts";
+import type { WalPlan } from "./wal-path.ts";
 
 /** A restore as the user asked for it, parsed and not yet judged. */
-export interface RestoreRequest {
-  readonly repository: Repository;
-  readonly stanza: StanzaName;
-  readonly record: StanzaRecord;
-  readonly type: RestoreType;
-  readonly target: RecoveryTarget;
-  readonly targetAction: TargetAction;
-  /** Undefined: `current` for type immediate, else `latest`. */
-  readonly timeline: TimelineChoice | undefined;
-  /** The backup to restore; undefined to choose by the target. */
-  readonly set: BackupLabel | undefined;
+export interface RestoreRequest extends RouteRequest {
   /** Absolute path of the data directory to write. */
   readonly destination: string;
   /** `--delta` or `--force`: a data directory that is there is replaced. */
@@ -57,8 +38,6 @@ export interface RestoreRequest {
   readonly processMax: number;
   /** Directories that the destination must have nothing to do with: the repository, our own state. */
   readonly protectedPaths: readonly string[];
-  /** Finds the target in WAL. Without it headers alone decide, and PostgreSQL says whether the target exists. */
-  readonly resolve: TargetResolver | undefined;
 }
 
 /** What would be done. Plain data; times, positions and names only. */
@@ -68,12 +47,18 @@ export interface RestorePlan {
   /** Why this backup, as a clause. */
   readonly why: string;
   readonly type: RestoreType;
+  /** The target as it was asked for. */
   readonly target: RecoveryTarget;
+  /** The target as PostgreSQL is told. */
+  readonly compiled: RecoveryTarget;
   readonly targetAction: TargetAction;
   readonly timeline: Timeline;
   readonly history: TimelineHistory;
   /** Where recovery stops, when that is known. */
   readonly stopLsn: Lsn | undefined;
+  /** What was found out about the target in WAL. */
+  readonly answer: TargetAnswer | undefined;
+  readonly forecast: RouteForecast;
   /** Undefined for type none, which recovers nothing. */
   readonly wal: WalPlan | undefined;
   readonly destination: DestinationPlan;
@@ -86,24 +71,6 @@ export interface RestorePlan {
   readonly notes: readonly string[];
   /** What may go wrong, one sentence each. */
   readonly warnings: readonly string[];
-}
-
-/** The part of a plan that says what is restored and how far it is recovered. */
-interface Route {
-  readonly backup: ManifestHeader;
-  readonly why: string;
-  readonly history: TimelineHistory;
-  /** The target as PostgreSQL is told. */
-  readonly target: RecoveryTarget;
-  readonly answer: TargetAnswer | undefined;
-  readonly wal: WalPlan | undefined;
-}
-
-/** What a route is made of. */
-interface RouteFacts {
-  readonly archive: WalArchive;
-  readonly found: Candidates;
-  readonly answer: TargetAnswer | undefined;
 }
 
 /**
@@ -145,10 +112,13 @@ export async function planRestore(given: RestoreRequest, context: Context): Prom
     why: route.why,
     type: request.type,
     target: route.target,
+    compiled: route.compiled,
     targetAction: request.targetAction,
     timeline: route.history.timeline,
     history: route.history,
     stopLsn: route.answer?.stopLsn ?? (route.target.kind === "lsn" ? route.target.lsn : undefined),
+    answer: route.answer,
+    forecast: await forecastRoute(request, route, context),
     wal: route.wal,
     destination,
     tablespaces,
@@ -159,88 +129,6 @@ export async function planRestore(given: RestoreRequest, context: Context): Prom
     notes: [...(route.answer?.notes ?? []), ...notesOn(destination, tablespaces)],
     warnings: [...options.warnings, ...warningsOn(request, route, survey)],
   };
-}
-
-async function planRoute(request: RestoreRequest, context: Context): Promise<Route> {
-  const { repository, stanza, record, set } = request;
-  const archive: WalArchive = { repository, stanza, record };
-  const choice = request.timeline ?? (request.type === "immediate" ? "current" : "latest");
-  const found = await backupCandidates(archive, { choice, set }, context);
-  const answer = await resolveTarget(request, { archive, found }, context);
-  const route = await routeTo(request, { archive, found, answer }, context);
-  const leftAt = isToEnd(request) && !answer ? route.wal?.leftAt : undefined;
-  if (leftAt === undefined) return route;
-  const { history, candidates } = found;
-  const question = { archive, target: request.target, history, candidates };
-  const end = await request.resolve?.(question, context);
-  if (end) return routeTo(request, { archive, found, answer: end }, context);
-  return { ...route, target: { kind: "lsn", lsn: leftAt, exclusive: true } };
-}
-
-async function routeTo(
-  request: RestoreRequest,
-  { archive, found, answer }: RouteFacts,
-  context: Context,
-): Promise<Route> {
-  const timeZone = found.candidates.at(-1)?.settings["TimeZone"] ?? "UTC";
-  const { backup, why } = chooseBackup(request.target, found.candidates, {
-    answer,
-    isNamed: request.set !== undefined,
-    timeZone,
-  });
-  const question = {
-    history: found.history,
-    startLsn: backup.startLsn,
-    stopLsn: backup.stopLsn,
-    reach: reachOf(request, answer),
-  };
-  return {
-    backup,
-    why,
-    history: found.history,
-    target: statedTarget(request, answer),
-    answer,
-    wal: request.type === "none" ? undefined : await planWal(archive, question, context),
-  };
-}
-
-/** Whether recovery is to go as far as the archive does. */
-function isToEnd({ type, target }: RestoreRequest): boolean {
-  return type === "default" && target.kind === "default";
-}
-
-/** Whether recovery is to end where the archive does and stay there, which PostgreSQL only does at a target. */
-function staysAtEnd(request: RestoreRequest): boolean {
-  return isToEnd(request) && request.targetAction !== "promote";
-}
-
-/**
- * Without a target PostgreSQL replays all it gets, and promotes: "stay at the end", or "end where the timeline was left",
- * is said as the last record. Only then the end of the archive has an answer.
- */
-function statedTarget(request: RestoreRequest, answer: TargetAnswer | undefined): RecoveryTarget {
-  if (!answer || !isToEnd(request)) return request.target;
-  return { kind: "lsn", lsn: answer.stopLsn, exclusive: false };
-}
-
-/** Only these lie somewhere in WAL; the other types need no search. */
-async function resolveTarget(
-  request: RestoreRequest,
-  { archive, found }: { archive: WalArchive; found: Candidates },
-  context: Context,
-): Promise<TargetAnswer | undefined> {
-  const { resolve, target } = request;
-  if (!resolve || target.kind === "immediate") return undefined;
-  if (target.kind === "default" && !staysAtEnd(request)) return undefined;
-  const { history, candidates } = found;
-  return resolve({ archive, target, history, candidates }, context);
-}
-
-function reachOf({ type, target }: RestoreRequest, answer: TargetAnswer | undefined): WalReach {
-  if (type === "preserve" || target.kind === "immediate") return { kind: "backup" };
-  if (answer) return { kind: "segment", name: answer.lastSegment };
-  if (target.kind === "lsn") return { kind: "position", lsn: target.lsn };
-  return { kind: target.kind === "default" && type !== "standby" ? "end" : "some" };
 }
 
 async function planPlaces(
@@ -295,7 +183,7 @@ function spaceNeeds({
 
 function planSettings(
   request: RestoreRequest,
-  { history, target, wal, answer }: Route,
+  { history, compiled, wal, answer }: Route,
   { hasInPlaceTablespaces }: ManifestSurvey,
 ): RecoverySettings {
   const flags = restoreCommandFlags({
@@ -308,7 +196,7 @@ function planSettings(
   });
   return recoverySettings({
     type: request.type,
-    target,
+    target: compiled,
     targetAction: request.targetAction,
     timeline: history.timeline,
     followLatest: (request.timeline ?? "latest") === "latest",

@@ -8,6 +8,7 @@ const NATIVE_MIN_BYTES = 384;
 /** The polynomial of Castagnoli, bits reversed. */
 const POLYNOMIAL = 0x82f63b78;
 const SLICE_BYTES = 8;
+const WORD_BYTES = 4;
 
 /** `TABLE[256 * slice + byte]` is the sum of a byte followed by `slice` zero bytes. */
 const TABLE: Int32Array = buildTable();
@@ -33,30 +34,38 @@ function buildTable(): Int32Array {
  * it is called several times for every record.
  *
  * @param sum what came before: 0 for nothing, else an earlier result.
- * @returns 0 ≤ sum < 2^32.
+ * @returns the sum as a signed number, as `getInt32` reads it: half of the unsigned ones are no small integers to V8,
+ *   which would allocate them.
  * @throws {RangeError} when the range is not inside the view: a mistake of the caller.
  */
 export function extendCrc32c(sum: number, view: DataView, begin: number, end: number): number {
   if (end - begin >= NATIVE_MIN_BYTES) {
-    return crc32c(new Uint8Array(view.buffer, view.byteOffset + begin, end - begin), sum);
+    const bytes = new Uint8Array(view.buffer, view.byteOffset + begin, end - begin);
+    return crc32c(bytes, sum >>> 0) | 0;
   }
   let rest = ~sum;
   let position = begin;
   for (; position + SLICE_BYTES <= end; position += SLICE_BYTES) {
-    const low = rest ^ view.getInt32(position, true);
-    const high = view.getInt32(position + 4, true);
-    rest =
-      TABLE[0x700 + (low & 0xff)]! ^
-      TABLE[0x600 + ((low >>> 8) & 0xff)]! ^
-      TABLE[0x500 + ((low >>> 16) & 0xff)]! ^
-      TABLE[0x400 + (low >>> 24)]! ^
-      TABLE[0x300 + (high & 0xff)]! ^
-      TABLE[0x200 + ((high >>> 8) & 0xff)]! ^
-      TABLE[0x100 + ((high >>> 16) & 0xff)]! ^
-      TABLE[high >>> 24]!;
+    const later = sumOfWord(view.getInt32(position + WORD_BYTES, true), 0);
+    rest = sumOfWord(rest ^ view.getInt32(position, true), WORD_BYTES) ^ later;
+  }
+  if (position + WORD_BYTES <= end) {
+    rest = sumOfWord(rest ^ view.getInt32(position, true), 0);
+    position += WORD_BYTES;
   }
   for (; position < end; position += 1) {
     rest = TABLE[(rest ^ view.getUint8(position)) & 0xff]! ^ (rest >>> 8);
   }
-  return ~rest >>> 0;
+  return ~rest;
+}
+
+/** The sum of four bytes followed by `zeroBytes` zero bytes. */
+function sumOfWord(word: number, zeroBytes: number): number {
+  const slice = 256 * zeroBytes;
+  return (
+    TABLE[slice + 0x300 + (word & 0xff)]! ^
+    TABLE[slice + 0x200 + ((word >>> 8) & 0xff)]! ^
+    TABLE[slice + 0x100 + ((word >>> 16) & 0xff)]! ^
+    TABLE[slice + (word >>> 24)]!
+  );
 }

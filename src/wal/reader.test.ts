@@ -188,6 +188,19 @@ test.each<[string, (segment: Buffer) => unknown]>([
   expect((await read(segments)).end).toEqual({ reason, lsn: first.end, segmentNumber: 1n });
 });
 
+test("without checksums the same records are read, also from bytes that only a checksum could tell", async () => {
+  const { builder } = longWal();
+  const segments = builder.segments();
+  const whole = await read(segments);
+  const start = { verifiesChecksums: false };
+  expect(await read(segments, start)).toEqual(whole);
+  // A byte inside the main data of the first record.
+  segments.get(1n)?.writeUInt8(0x62, 40 + 90);
+  const damaged = await read(segments);
+  expect(damaged.end).toMatchObject({ reason: "checksum", lsn: whole.records[0]?.begin });
+  expect(await read(segments, start)).toEqual(whole);
+});
+
 test.each<[string, (segment: Buffer) => unknown]>([
   ["zeros", (segment) => segment.fill(0, PAGE_SIZE)],
   ["pageMagic", (segment) => (segment[PAGE_SIZE] = 0x16)],

@@ -24,6 +24,7 @@ import {
   createRecordCursor,
   decodeRecordBody,
   decodeRecordHeader,
+  matchesChecksum,
   RECORD_ALIGNMENT_BYTES,
   RECORD_HEADER_BYTES,
   RECORD_SIZE_MAX_BYTES,
@@ -32,7 +33,6 @@ import {
   recordLsn,
   type SegmentBase,
   segmentBase,
-  sumRecord,
   type WalRecord,
 } from "./record.ts";
 import { RecordAssembly } from "./record-assembly.ts";
@@ -81,6 +81,13 @@ export interface WalStart {
   readonly skipsRest?: boolean | undefined;
   /** What another reader left at `begin`, the beginning of a segment, to go on from there. */
   readonly resume?: ReaderRest | undefined;
+  /**
+   * Whether the checksum of every record is proven, which takes more time than all else; default true. False is right
+   * only for bytes that are known to be what was read with checksums before: the repository has verified their SHA-256,
+   * and they were indexed when they were archived. Anything else may take what an earlier use of the segment left behind
+   * for records.
+   */
+  readonly verifiesChecksums?: boolean | undefined;
 }
 
 /** A record of which only the beginning has been read. */
@@ -99,18 +106,22 @@ export interface ReaderRest {
   readonly unfinished: UnfinishedRecord | undefined;
 }
 
+const ALIGNMENT_MASK = RECORD_ALIGNMENT_BYTES - 1;
+const NO_BYTES = new DataView(new ArrayBuffer(0));
+
 /** Is handed each record, which is valid only during the call. */
 export type RecordVisitor = (record: WalRecord) => void;
 
 /** Reads the segments of one cluster, in order. */
 export class WalReader {
   readonly #segmentSizeBytes: number;
+  readonly #verifiesChecksums: boolean;
   readonly #pages: PageChecker;
   readonly #record: RecordCursor;
   readonly #assembly: RecordAssembly = new RecordAssembly();
   #segmentNumber: bigint;
   #base: SegmentBase;
-  #segment: Uint8Array = new Uint8Array(0);
+  #segment: DataView = NO_BYTES;
   #offset: number;
   #skipsRest: boolean;
   /** Where the last record begins, in halves; the next one must say the same. -1 before the first. */
@@ -118,11 +129,13 @@ export class WalReader {
   #previousLow = -1;
 
   /** @throws {RangeError} when no record can begin at `begin`: a mistake of the caller. */
-  constructor({ begin, segmentSizeBytes, layout, systemIdentifier, skipsRest, resume }: WalStart) {
+  constructor(start: WalStart) {
+    const { begin, segmentSizeBytes, layout, systemIdentifier, resume } = start;
     if (begin % BigInt(RECORD_ALIGNMENT_BYTES) !== 0n) {
       throw new RangeError(`no record begins at ${begin}`);
     }
     this.#segmentSizeBytes = segmentSizeBytes;
+    this.#verifiesChecksums = start.verifiesChecksums ?? true;
     this.#pages = new PageChecker({
       majorVersion: layout.majorVersion,
       segmentSizeBytes,
@@ -132,7 +145,7 @@ export class WalReader {
     this.#segmentNumber = segmentNumberAt(begin, segmentSizeBytes);
     this.#base = segmentBase(segmentBegin(this.#segmentNumber, segmentSizeBytes));
     this.#offset = Number(begin - this.#base.begin);
-    this.#skipsRest = skipsRest ?? false;
+    this.#skipsRest = start.skipsRest ?? false;
     if (resume) this.#resume(resume);
   }
 
@@ -189,9 +202,10 @@ export class WalReader {
     if (segment.length !== this.#segmentSizeBytes) {
       throw new RangeError(`a segment has ${this.#segmentSizeBytes} bytes, not ${segment.length}`);
     }
-    this.#segment = segment;
+    this.#segment = new DataView(segment.buffer, segment.byteOffset, segment.length);
+    this.#record.endSegment = this.#base;
     const problem = this.#readPages(visit);
-    this.#segment = new Uint8Array(0);
+    this.#segment = NO_BYTES;
     if (problem !== undefined) return this.end(problem);
     this.#segmentNumber += 1n;
     this.#base = segmentBase(segmentBegin(this.#segmentNumber, this.#segmentSizeBytes));
@@ -207,11 +221,11 @@ export class WalReader {
   #readPages(visit: RecordVisitor): WalEndReason | undefined {
     // The first page says whose segment this is, so it is looked at also when reading begins further on.
     if (this.#offset > 0) {
-      const first = this.#pages.pageAt(this.#segment, this.#base.begin, 0);
+      const first = this.#pages.pageAt(this.#segment, this.#base, 0);
       if (typeof first === "string") return first;
     }
     while (this.#offset < this.#segmentSizeBytes) {
-      const page = this.#pages.pageAt(this.#segment, this.#base.begin, this.#offset);
+      const page = this.#pages.pageAt(this.#segment, this.#base, this.#offset);
       if (typeof page === "string") return page;
       const problem = this.#enterPage(page, visit) ?? this.#readRecords(page, visit);
       if (problem !== undefined) return problem;
@@ -248,10 +262,10 @@ export class WalReader {
       return "continuationLength";
     }
     const headerWasSplit = assembly.presentBytes < RECORD_HEADER_BYTES;
-    const partEnd = Math.min(page.bodyBegin + remainingBytes, page.end);
-    assembly.append(this.#segment.subarray(page.bodyBegin, partEnd));
-    const view = assembly.view;
-    decodeRecordHeader(this.#record, view, 0);
+    assembly.append(
+      this.#bytes(page.bodyBegin, Math.min(page.bodyBegin + remainingBytes, page.end)),
+    );
+    decodeRecordHeader(this.#record, assembly.view, 0);
     this.#record.segment = assembly.segment;
     this.#record.segmentOffset = assembly.segmentOffset;
     const headerProblem = headerWasSplit ? this.#headerProblem() : undefined;
@@ -266,8 +280,8 @@ export class WalReader {
   /** Reads the records that begin on a page; the last may go on behind it. */
   #readRecords(page: Page, visit: RecordVisitor): WalEndReason | undefined {
     const record = this.#record;
-    const segment = this.#segment;
-    const view = new DataView(segment.buffer, segment.byteOffset, segment.length);
+    const view = this.#segment;
+    record.segment = this.#base;
     while (this.#offset < page.end) {
       const begin = this.#offset;
       const totalBytes = view.getUint32(begin, true);
@@ -276,7 +290,6 @@ export class WalReader {
       const availableBytes = page.end - begin;
       if (availableBytes >= RECORD_HEADER_BYTES) {
         decodeRecordHeader(record, view, begin);
-        record.segment = this.#base;
         record.segmentOffset = begin;
         const problem = this.#headerProblem();
         if (problem !== undefined) return problem;
@@ -296,8 +309,12 @@ export class WalReader {
     assembly.segment = this.#base;
     assembly.segmentOffset = this.#offset;
     assembly.totalBytes = totalBytes;
-    assembly.append(this.#segment.subarray(this.#offset, pageEnd));
+    assembly.append(this.#bytes(this.#offset, pageEnd));
     this.#offset = pageEnd;
+  }
+
+  #bytes(begin: number, end: number): Uint8Array {
+    return new Uint8Array(this.#segment.buffer, this.#segment.byteOffset + begin, end - begin);
   }
 
   /** Judges the header that was just decoded, as far as that needs no more bytes of the record. */
@@ -316,9 +333,7 @@ export class WalReader {
   /** Checks a record that is whole, and hands it on. */
   #finishRecord(end: number, visit: RecordVisitor): WalEndReason | undefined {
     const record = this.#record;
-    if (sumRecord(record.view, record.begin, record.totalBytes) !== record.checksum) {
-      return "checksum";
-    }
+    if (this.#verifiesChecksums && !matchesChecksum(record)) return "checksum";
     try {
       decodeRecordBody(record);
     } catch (error) {
@@ -331,7 +346,6 @@ export class WalReader {
       record.resourceManager === RESOURCE_MANAGER.xlog &&
       record.operation === XLOG_OPERATION.switch;
     this.#offset = isSwitch ? this.#segmentSizeBytes : end;
-    record.endSegment = this.#base;
     record.endSegmentOffset = this.#offset;
     this.#previousHigh = record.segment.high;
     this.#previousLow = record.segment.low + record.segmentOffset;
@@ -359,6 +373,5 @@ export async function readRecords(
 }
 
 function alignUp(sizeBytes: number): number {
-  const beyond = sizeBytes + RECORD_ALIGNMENT_BYTES - 1;
-  return beyond - (beyond % RECORD_ALIGNMENT_BYTES);
+  return (sizeBytes + ALIGNMENT_MASK) & ~ALIGNMENT_MASK;
 }

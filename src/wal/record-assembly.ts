@@ -7,7 +7,8 @@ const CAPACITY_INITIAL_BYTES = 64 * 1024;
 
 /** One record at a time; the buffer is used again for the next one. */
 export class RecordAssembly {
-  #buffer: Buffer = Buffer.allocUnsafeSlow(CAPACITY_INITIAL_BYTES);
+  #buffer: Uint8Array = new Uint8Array(CAPACITY_INITIAL_BYTES);
+  #view: DataView = new DataView(this.#buffer.buffer);
   /** Where the record begins. */
   segment: SegmentBase = segmentBase(LSN_ZERO);
   segmentOffset = 0;
@@ -16,17 +17,18 @@ export class RecordAssembly {
   /** How many of its bytes are here; 0 when no record is unfinished. */
   presentBytes = 0;
 
-  /** The bytes that are here; until the next {@link append}. */
+  /** Begins with the bytes that are here, and goes on behind them; until the next {@link append}. */
   get view(): DataView {
-    return new DataView(this.#buffer.buffer, this.#buffer.byteOffset, this.presentBytes);
+    return this.#view;
   }
 
   append(bytes: Uint8Array): void {
     const needed = this.presentBytes + bytes.length;
     if (needed > this.#buffer.length) {
-      const larger = Buffer.allocUnsafeSlow(Math.max(needed, 2 * this.#buffer.length));
-      this.#buffer.copy(larger, 0, 0, this.presentBytes);
+      const larger = new Uint8Array(Math.max(needed, 2 * this.#buffer.length));
+      larger.set(this.#buffer.subarray(0, this.presentBytes));
       this.#buffer = larger;
+      this.#view = new DataView(larger.buffer);
     }
     this.#buffer.set(bytes, this.presentBytes);
     this.presentBytes = needed;

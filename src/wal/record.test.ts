@@ -8,8 +8,8 @@ import {
   decodeRecordBody,
   decodeRecordHeader,
   mainData,
+  matchesChecksum,
   previousLsn,
-  sumRecord,
   type WalRecord,
 } from "./record.ts";
 import { decodeBytes } from "./wal.fixture.ts";
@@ -122,12 +122,11 @@ test("reads the origin of a replicated transaction", () => {
 test("the checksum is the one PostgreSQL wrote, and no other byte can change unseen", () => {
   for (const [majorVersion, hex] of GOLDEN) {
     const bytes = Buffer.from(hex, "hex");
-    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
-    expect(sumRecord(view, 0, bytes.length)).toBe(decode(hex, majorVersion).checksum);
+    const record = decodeBytes(bytes, majorVersion);
+    expect(matchesChecksum(record)).toBe(true);
     for (let offset = 0; offset < bytes.length; offset += 1) {
-      if (offset >= 20 && offset < 24) continue;
       bytes.writeUInt8(bytes.readUInt8(offset) ^ 1, offset);
-      expect(sumRecord(view, 0, bytes.length)).not.toBe(bytes.readUInt32LE(20));
+      expect(matchesChecksum(record)).toBe(false);
       bytes.writeUInt8(bytes.readUInt8(offset) ^ 1, offset);
     }
   }

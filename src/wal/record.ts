@@ -163,28 +163,30 @@ export function createRecordCursor(layout: BlockLayout): RecordCursor {
  * @throws {RangeError} when fewer than {@link RECORD_HEADER_BYTES} bytes are there: a mistake of the caller.
  */
 export function decodeRecordHeader(record: RecordCursor, view: DataView, begin: number): void {
-  record.view = view;
+  // To store a reference costs more than to read all the rest, for the garbage collector wants to know of it.
+  if (record.view !== view) record.view = view;
   record.begin = begin;
   record.totalBytes = view.getUint32(begin, true);
   record.xid = view.getUint32(begin + 4, true);
   record.previousLow = view.getUint32(begin + 8, true);
   record.previousHigh = view.getUint32(begin + 12, true);
-  const flagsAndOperation = view.getUint8(begin + 16);
-  record.operation = flagsAndOperation & OPERATION_MASK;
-  record.flags = flagsAndOperation & FLAGS_MASK;
-  record.resourceManager = view.getUint8(begin + 17);
+  const operationAndManager = view.getUint16(begin + 16, true);
+  record.operation = operationAndManager & OPERATION_MASK;
+  record.flags = operationAndManager & FLAGS_MASK;
+  record.resourceManager = operationAndManager >>> 8;
   record.checksum = view.getUint32(begin + CHECKSUM_OFFSET, true);
 }
 
 /**
- * Computes the checksum of the record at `begin`, to be compared with the one in its header.
+ * Whether the bytes of a record, whose header {@link decodeRecordHeader} has read, have the checksum that stands there.
  *
- * @param totalBytes at least {@link RECORD_HEADER_BYTES}.
+ * @param record its `totalBytes` must be in its view, and be at least {@link RECORD_HEADER_BYTES}.
  * @source PostgreSQL src/backend/access/transam/xlogreader.c, ValidXLogRecord
  */
-export function sumRecord(view: DataView, begin: number, totalBytes: number): number {
+export function matchesChecksum({ view, begin, totalBytes }: WalRecord): boolean {
   const body = extendCrc32c(0, view, begin + RECORD_HEADER_BYTES, begin + totalBytes);
-  return extendCrc32c(body, view, begin, begin + CHECKSUM_OFFSET);
+  const sum = extendCrc32c(body, view, begin, begin + CHECKSUM_OFFSET);
+  return sum === view.getInt32(begin + CHECKSUM_OFFSET, true);
 }
 
 /**
@@ -208,7 +210,7 @@ export function decodeRecordBody(record: RecordCursor): void {
       const block = nextBlock(record, kind);
       const next = decodeBlockHeader(block, view, position, end);
       if (typeof next === "string") throw malformed(record, next);
-      completeRelation(record, block);
+      if (block.sameRelation) copyRelation(record, block);
       position = next;
       dataBytes += block.imageBytes + block.dataBytes;
     } else {
@@ -234,8 +236,7 @@ function nextBlock(record: RecordCursor, id: number): BlockCursor {
 }
 
 /** Gives a block that says "the same relation as before" that relation. */
-function completeRelation(record: RecordCursor, block: BlockCursor): void {
-  if (!block.sameRelation) return;
+function copyRelation(record: RecordCursor, block: BlockCursor): void {
   if (record.blockCount < 2) {
     throw malformed(record, "refers to the relation of a block before the first");
   }

@@ -157,6 +157,16 @@ export class WalBuilder {
     if (left > 0) this.append(filler(left));
   }
 
+  /** Fills the segment up so that only `availableBytes`, less than a page, are left in it. */
+  fillSegment(availableBytes: number): void {
+    this.#enterPage(0);
+    while (SEGMENT_SIZE - (this.#position % SEGMENT_SIZE) > PAGE_SIZE) {
+      this.fillPage(0);
+      this.#enterPage(0);
+    }
+    this.fillPage(availableBytes);
+  }
+
   /** Ends the segment. */
   switchSegment(): void {
     const operation = XLOG_OPERATION.switch;

@@ -11,6 +11,7 @@ import { checkArchiver, checkDataDirectory, readSettings } from "../check/cluste
 import { failed, failedBy, type Finding, passed } from "../check/finding.ts";
 import { sendSegment } from "../check/round-trip.ts";
 import { checkSettings } from "../check/settings.ts";
+import { checkWalIndex } from "../check/wal-index.ts";
 import { connectionSettings } from "../cluster.ts";
 import type { Invocation } from "../invocation.ts";
 import { archivePushCommand } from "../program.ts";
@@ -76,6 +77,7 @@ async function checkRepositories(
       const archive = await openArchive(settings, number, context);
       archives.push(archive);
       findings.push(passed(name, archive.repository.store.description));
+      findings.push(await checkWalIndex(archive, context));
     } catch (error) {
       findings.push(failedBy(name, error));
     }

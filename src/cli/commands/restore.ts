@@ -2,6 +2,7 @@
 import type { Context } from "../../base/context.ts";
 import { formatSize } from "../../base/size.ts";
 import { EXIT } from "../../model/failure.ts";
+import { formatLsn } from "../../model/lsn.ts";
 import { HINDSIGHT_VERSION } from "../../model/version.ts";
 import type { AttemptResult } from "../../recovery/attempt-request.ts";
 import type { Repository } from "../../repository/repository.ts";
@@ -9,8 +10,10 @@ import { describePlan } from "../../restore/describe-plan.ts";
 import { performRestore, type RestoreResult } from "../../restore/perform.ts";
 import type { RestorePlan } from "../../restore/plan.ts";
 import type { Invocation } from "../invocation.ts";
+import type { JsonValue } from "../render/json.ts";
 import { createProgressLine, formatBar } from "../render/progress.ts";
 import { restoreJson, restoreText } from "../render/restore-result.ts";
+import { commitJson, targetValue } from "../render/target-json.ts";
 import { formatDuration } from "../render/units.ts";
 import { adviseOtherRepository, firstRepository, openArchive } from "../repositories.ts";
 import { planFromSettings, type PlannedRestore } from "../restore-request.ts";
@@ -73,11 +76,21 @@ async function performWithProgress(
   return await performRestore(plan, { repository, onProgress }, context);
 }
 
-function planJson({ plan }: PlannedRestore): Record<string, string | boolean | readonly string[]> {
+function planJson({ plan }: PlannedRestore): JsonValue {
+  const { answer, forecast, timeline } = plan;
   return {
     dryRun: true,
     backup: plan.backup.label,
     dataDirectory: plan.destination.path,
+    target: targetValue(plan.target, timeline),
+    compiled: targetValue(plan.compiled, timeline),
+    stopLsn: plan.stopLsn === undefined ? null : formatLsn(plan.stopLsn),
+    commitBefore: commitJson(answer?.commitBefore),
+    commitAfter: commitJson(answer?.commitAfter),
+    walSegments: plan.wal?.segmentCount ?? 0,
+    walBytes: forecast.walBytes,
+    walStoredBytes: forecast.walStoredBytes,
+    forecastSeconds: Math.ceil(forecast.copySeconds + forecast.replaySeconds),
     plan: describePlan(plan),
     warnings: plan.warnings,
   };

@@ -64,9 +64,10 @@ async function reportFacts(story: StoryFacts): Promise<ReportFacts> {
     hindsightVersion: HINDSIGHT_VERSION,
     state: "recovered beside production",
     goodState: { at: story.goodAt, what: "restore point before_disaster" },
-    accident: { xid: BigInt(story.accidentXid), lsn: undefined, impact: impactOf(story) },
+    accident: { xid: story.accident.xid, lsn: story.accident.lsn, impact: impactOf(story) },
+    givenUp: story.accident.givenUp,
     instants: {
-      incidentAt: story.accidentAt,
+      incidentAt: story.accident.at,
       detectedAt: story.detectedAt,
       firstAttemptAt: first.startedAt,
       restoreBeganAt: last.startedAt,
@@ -96,12 +97,8 @@ const NOBODY: ReportFacts["people"] = {
   keyLearning: "",
 };
 
-function impactOf({ production }: StoryFacts): ReportFacts["accident"]["impact"] {
-  const tables = [
-    ["public.orders", BEFORE_ACCIDENT.orders - production.orders],
-    ["public.critical_orders", BEFORE_ACCIDENT.criticalOrders - production.criticalOrders],
-  ] as const;
-  return tables.map(([relation, rows]) => ({
+function impactOf({ accident }: StoryFacts): ReportFacts["accident"]["impact"] {
+  return accident.deleted.map(({ relation, rows }) => ({
     relation,
     rows,
     change: `${thousands(rows)} rows deleted`,
@@ -164,7 +161,7 @@ function recoveryFacts(
       lsn: lastReplayed.lsn === null ? undefined : parseLsn(lastReplayed.lsn),
       time: lastReplayed.time === null ? undefined : parseInstant(lastReplayed.time),
     },
-    lastGoodAt: story.lastGoodAt,
+    lastGoodAt: story.accident.lastGoodAt,
     connection: story.isKept ? `psql -h ${socketDirectory} -p ${port} -U postgres` : "",
     raised: {},
     logLines,
@@ -201,7 +198,7 @@ export function measureTable(
     ],
     ["of it PostgreSQL's recovery, by its log", duration(rto.logSeconds), ""],
     ["RPO, good work lost", duration(rpoSeconds), "0 s"],
-    ["last commit that was kept", formatInZone(story.lastGoodAt, "UTC"), ""],
+    ["last commit that was kept", formatInZone(story.accident.lastGoodAt, "UTC"), ""],
   ];
 }
 

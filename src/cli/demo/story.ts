@@ -8,6 +8,7 @@ import { formatInZone, parseInstant } from "../../model/timestamp.ts";
 import type { Session } from "../../postgres/connection.ts";
 import { readDecisiveLines } from "../../recovery/reports.ts";
 import { countRows, type RowCounts, sameCounts, thousands } from "./counts.ts";
+import { type FoundAccident, readAccident } from "./search.ts";
 import { type DemoStage, RECOVERED_PORT } from "./stage.ts";
 import {
   ACCIDENT,
@@ -60,13 +61,10 @@ export interface RestoreReport {
 export interface StoryFacts {
   /** When the good state was marked by a restore point, by production's clock. */
   readonly goodAt: Temporal.Instant;
-  /** The last commit before the accident, by production's commit timestamps. */
-  readonly lastGoodAt: Temporal.Instant;
-  /** When the accident was committed, by production's clock. */
-  readonly accidentAt: Temporal.Instant;
-  readonly accidentXid: string;
   /** When the empty table was noticed. */
   readonly detectedAt: Temporal.Instant;
+  /** What `hindsight find` said of the transaction that did it. */
+  readonly accident: FoundAccident;
   /** When everything was recovered and counted. */
   readonly verifiedAt: Temporal.Instant;
   readonly attempts: readonly DemoAttempt[];
@@ -89,14 +87,14 @@ export async function tellStory(
   await story.protect();
   await using production = await stage.openProduction();
   await story.trade(production);
-  const accident = await story.haveAccident(production);
-  const attempts = [
-    await story.restoreTooLate(accident),
-    await story.restoreToTheInstantBefore(accident),
-  ];
+  const noticed = await story.haveAccident(production);
+  const tooLate = await story.restoreTooLate(noticed.detectedAt);
+  const accident = await story.findAccident();
+  const attempts = [tooLate, await story.restoreToTheInstantBefore(accident)];
   const verifiedAt = context.clock.now();
   return {
-    ...accident,
+    ...noticed,
+    accident,
     verifiedAt,
     attempts,
     production: await countRows(production),
@@ -104,10 +102,7 @@ export async function tellStory(
   };
 }
 
-type Accident = Pick<
-  StoryFacts,
-  "goodAt" | "lastGoodAt" | "accidentAt" | "accidentXid" | "detectedAt"
->;
+type Noticed = Pick<StoryFacts, "goodAt" | "detectedAt">;
 
 class Story {
   readonly #stage: DemoStage;
@@ -155,14 +150,11 @@ class Story {
   }
 
   /** Chapter 3: two DELETEs in one transaction, noticed, and the WAL that holds them archived. */
-  async haveAccident(production: Session): Promise<Accident> {
+  async haveAccident(production: Session): Promise<Noticed> {
     this.#telling.chapter("The accident");
-    const lastGoodAt = await lastCommit(production);
     await production.rows("BEGIN");
     for (const sql of ACCIDENT) await this.#query(production, sql);
-    const accidentXid = String(await production.value("SELECT pg_current_xact_id()"));
     await this.#query(production, "COMMIT");
-    const accidentAt = await lastCommit(production);
     const counts = await countRows(production);
     if (counts.orders !== 0) throw wrongCount("orders after the accident", 0, counts.orders);
     this.#telling.table([
@@ -176,14 +168,14 @@ class Story {
     );
     await this.#archiveEverything(production);
     if (!this.#goodAt) throw new Error("the story was told out of order");
-    return { goodAt: this.#goodAt, lastGoodAt, accidentAt, accidentXid, detectedAt };
+    return { goodAt: this.#goodAt, detectedAt };
   }
 
   /** Chapter 4: the mistake of every first restore. */
-  async restoreTooLate(accident: Accident): Promise<DemoAttempt> {
+  async restoreTooLate(detectedAt: Temporal.Instant): Promise<DemoAttempt> {
     this.#telling.chapter("First restore, to a time that somebody remembered");
     // A minute that somebody remembers is never the right one; here it is the last moment before the report of it.
-    const target = formatInZone(accident.detectedAt, "UTC");
+    const target = formatInZone(detectedAt, "UTC");
     const attempt = await this.#restore(["--type=time", `--target=${target}`], `time ${target}`);
     this.#telling.say(
       "Too late: the DELETE is part of it. Found wanting, and discarded; the sources are untouched.",
@@ -194,14 +186,33 @@ class Story {
     return attempt;
   }
 
-  /** Chapter 5: from the same base to the instant before. */
-  async restoreToTheInstantBefore(accident: Accident): Promise<DemoAttempt> {
+  /** Chapter 5: the archive knows which transaction did it. */
+  async findAccident(): Promise<FoundAccident> {
+    this.#telling.chapter("Ask the archive: who deleted the orders?");
+    const search = ["find", "--table=orders", "--operation=delete"];
+    await this.#type(search);
+    const found = await this.#read(search);
+    const accident = readAccident(found, await this.#read(["find", "--limit=1000"]));
+    const rows = accident.deleted.find(({ relation }) => relation === "public.orders")?.rows ?? 0;
+    if (rows !== BEFORE_ACCIDENT.orders) {
+      throw wrongCount("orders that find saw deleted", BEFORE_ACCIDENT.orders, rows);
+    }
+    const at = formatInZone(accident.at, "UTC");
+    this.#telling.say(
+      `Transaction ${accident.xid} deleted ${thousands(rows)} orders at ${at}. Going back to just before it gives up:`,
+    );
+    for (const { xid, what } of accident.givenUp) {
+      this.#telling.say(`  transaction ${xid}, ${what}`);
+    }
+    return accident;
+  }
+
+  /** Chapter 6: from the same base to the instant before. */
+  async restoreToTheInstantBefore(accident: FoundAccident): Promise<DemoAttempt> {
     this.#telling.chapter("Second restore, to the instant before the transaction that did it");
-    const xid = accident.accidentXid;
-    this.#telling.say(`The accident was transaction ${xid}; stop just before its commit.`);
     const attempt = await this.#restore(
-      ["--type=xid", `--target=${xid}`, "--target-exclusive"],
-      `the instant before transaction ${xid}`,
+      accident.target,
+      `the instant before transaction ${accident.xid}`,
     );
     this.#expect(attempt.counts, BEFORE_ACCIDENT, "the recovered cluster");
     return attempt;
@@ -268,6 +279,13 @@ class Story {
     if (end.status !== 0) throw commandFailed(parameters, end);
   }
 
+  /** Runs a command for its JSON, without showing anything. */
+  async #read(parameters: readonly string[]): Promise<string> {
+    const end = await this.#stage.hindsight(["--output=json", ...parameters]);
+    if (end.status !== 0) throw commandFailed(parameters, end);
+    return end.stdout;
+  }
+
   /** Runs a restore for its JSON, and shows the text that the command writes beside it. */
   async #typeForReport(parameters: readonly string[]): Promise<RestoreReport> {
     this.#telling.typed(["hindsight", ...parameters].map(shellWord).join(" "));
@@ -294,14 +312,6 @@ async function serverTime(session: Session): Promise<Temporal.Instant> {
     ),
   );
   return parseInstant(text);
-}
-
-/** The time in the newest commit record. */
-async function lastCommit(session: Session): Promise<Temporal.Instant> {
-  const text = await session.value(
-    `SELECT to_char(timestamp AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') FROM pg_last_committed_xact()`,
-  );
-  return parseInstant(String(text));
 }
 
 function commandFailed(

@@ -14,6 +14,8 @@ import {
   type StatusMessage,
 } from "../stanza-status.ts";
 import type { JsonValue } from "./json.ts";
+import { unindexedJson } from "./unindexed.ts";
+import { windowsJson } from "./window-json.ts";
 
 /** The form of the JSON that `backrest.format` announces: pgBackRest's repository format 5. */
 const PGBACKREST_FORMAT = 5;
@@ -47,7 +49,14 @@ export function infoJson(status: StanzaStatus, label?: string): JsonValue {
       ...statusJson(overallStatus(repositories), repositories[0]?.problem),
       lock: { backup: { held: false } },
     },
-    recovery: { gaps: readable.flatMap(gapsJson) },
+    recovery: {
+      windows: readable.flatMap((each) => recoveryJson(each, "windows")),
+      gaps: readable.flatMap((each) => recoveryJson(each, "gaps")),
+      problems: readable.flatMap(problemJson),
+      unindexed: readable.flatMap(({ number, unindexed }) =>
+        unindexed.map((span) => unindexedJson(span, number)),
+      ),
+    },
     archiver: archiver === undefined ? null : archiverJson(archiver),
   };
 }
@@ -100,13 +109,18 @@ function epochSeconds(instant: Temporal.Instant): number {
   return Math.floor(instant.epochMilliseconds / 1000);
 }
 
-function gapsJson({ number, gaps }: StanzaInRepository): readonly JsonValue[] {
-  return gaps.map((gap) => ({
-    timeline: gap.timeline,
-    begin: formatLsn(gap.begin),
-    end: formatLsn(gap.end),
-    "repo-key": number,
-  }));
+/** As `hindsight window` has them, each with its repository. */
+function recoveryJson(
+  { number, recovery }: StanzaInRepository,
+  key: "windows" | "gaps",
+): readonly JsonValue[] {
+  if (!recovery || "problem" in recovery) return [];
+  return windowsJson(recovery)[key].map((member) => ({ ...member, "repo-key": number }));
+}
+
+function problemJson({ number, recovery }: StanzaInRepository): readonly JsonValue[] {
+  if (!recovery || !("problem" in recovery)) return [];
+  return [{ problem: recovery.problem, "repo-key": number }];
 }
 
 /** pg_stat_archiver under camel-case names; also part of check's JSON. */

@@ -1,9 +1,13 @@
 // The text of `hindsight info`, line for line as pgBackRest prints it, so that eyes and scripts find their way.
+import { REBUILD_COMMAND } from "../../archive/unindexed-spans.ts";
 import { formatSize } from "../../base/size.ts";
 import { formatLsn } from "../../model/lsn.ts";
 import type { ArchiverStatus } from "../../postgres/archiver-status.ts";
+import type { RecoveryWindow } from "../../recovery/window-survey.ts";
 import type { ManifestHeader } from "../../repository/manifest.ts";
 import { overallStatus, type StanzaInRepository, type StanzaStatus } from "../stanza-status.ts";
+import { unindexedText } from "./unindexed.ts";
+import { formatSpan } from "./window-text.ts";
 
 /**
  * @param label show this backup only.
@@ -40,16 +44,41 @@ function repositoryText(repository: StanzaInRepository): string {
   return `        repo${repository.number}: ${statusText(repository.status, [repository])}`;
 }
 
-function archiveLines({ number, record, extremes, gaps }: StanzaInRepository): readonly string[] {
+function archiveLines(repository: StanzaInRepository): readonly string[] {
+  const { number, record, extremes, unindexed } = repository;
   const range = extremes ? `${extremes.min}/${extremes.max}` : "none present";
   const where = number === 1 ? "" : `repo${number} `;
   return [
     `        ${where}wal archive min/max (${record?.majorVersion}): ${range}`,
+    ...recoveryLines(repository).map((line) => `        ${where}${line}`),
+    ...unindexed.map((span) => {
+      const next = span.beginsArchive ? "" : `; ${REBUILD_COMMAND} makes it`;
+      return `        ${where}wal without index: ${unindexedText(span)}${next}`;
+    }),
+  ];
+}
+
+/** Newest timeline first; what to do about a gap: `hindsight window`. */
+function recoveryLines({ recovery, backups }: StanzaInRepository): readonly string[] {
+  if (!recovery) return [];
+  if ("problem" in recovery) return [`recovery window: not known: ${recovery.problem}`];
+  const zone = backups.at(-1)?.settings["TimeZone"] ?? "UTC";
+  const { timelines, gaps, strandedBackups } = recovery;
+  return [
+    ...timelines
+      .toReversed()
+      .flatMap(({ windows }) => windows.map((window) => windowLine(window, zone))),
     ...gaps.map(
       (gap) =>
-        `        ${where}wal archive gap: timeline ${gap.timeline}, ${formatLsn(gap.begin)} to ${formatLsn(gap.end)}`,
+        `wal archive gap: timeline ${gap.timeline}, ${formatLsn(gap.begin)} to ${formatLsn(gap.end)}: ${gap.reason}`,
     ),
+    ...strandedBackups.map((label) => `backup without all of its wal: ${label}`),
   ];
+}
+
+function windowLine({ timeline, earliest, latest, backups }: RecoveryWindow, zone: string): string {
+  const span = formatSpan(earliest.time, latest.time);
+  return `recovery window: timeline ${timeline}, ${stamp(earliest.time, zone)} to ${stamp(latest.time, zone)} (${span}), from ${backups[0]}`;
 }
 
 function backupBlocks(repository: StanzaInRepository, label?: string): readonly string[] {
@@ -60,12 +89,13 @@ function backupBlocks(repository: StanzaInRepository, label?: string): readonly 
 
 function backupBlock(header: ManifestHeader, number: number): readonly string[] {
   const { sizeBytes, repositorySizeBytes, pageErrors } = header;
+  const zone = header.settings["TimeZone"] ?? "UTC";
   const size = formatSize(sizeBytes);
   const stored = formatSize(repositorySizeBytes);
   const annotations = Object.entries(header.annotations).map(([key, value]) => `${key}: ${value}`);
   return [
     `        ${header.type} backup: ${header.label}`,
-    `            timestamp start/stop: ${stamp(header, "startTime")} / ${stamp(header, "stopTime")}`,
+    `            timestamp start/stop: ${stamp(header.startTime, zone)} / ${stamp(header.stopTime, zone)}`,
     `            wal start/stop: ${header.firstSegment} / ${header.lastSegment}`,
     `            database size: ${size}, database backup size: ${size}`,
     `            repo${number}: backup set size: ${stored}, backup size: ${stored}`,
@@ -75,8 +105,8 @@ function backupBlock(header: ManifestHeader, number: number): readonly string[] 
 }
 
 /** To the second, in the cluster's time zone, with offset. */
-function stamp(header: ManifestHeader, which: "startTime" | "stopTime"): string {
-  const zoned = header[which].toZonedDateTimeISO(header.settings["TimeZone"] ?? "UTC");
+function stamp(instant: Temporal.Instant, zone: string): string {
+  const zoned = instant.toZonedDateTimeISO(zone);
   const time = zoned.toPlainTime().toString({ smallestUnit: "second" });
   return `${zoned.toPlainDate().toString()} ${time}${zoned.offset.replace(/:00$/, "")}`;
 }

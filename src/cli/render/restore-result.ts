@@ -2,12 +2,13 @@
 import { formatSize } from "../../base/size.ts";
 import { ALLOW_PROMOTION_FILE } from "../../model/recovery-target.ts";
 import { formatLsn } from "../../model/lsn.ts";
-import { describeInstant } from "../../model/timestamp.ts";
+import { describeInstant, formatInstant } from "../../model/timestamp.ts";
 import { recoveryJson } from "../../recovery/attempt-result.ts";
 import type { AttemptResult } from "../../recovery/attempt-request.ts";
 import type { RestoreResult } from "../../restore/perform.ts";
 import type { RestorePlan } from "../../restore/plan.ts";
 import type { JsonValue } from "./json.ts";
+import { commitJson, targetValue } from "./target-json.ts";
 import { formatDuration, roundSeconds } from "./units.ts";
 
 /** Everything that is known when a restore is done. */
@@ -22,26 +23,37 @@ export interface RestoreEnding {
   readonly totalSeconds: number;
 }
 
-/** The keys that cli.md fixes. */
+/** The keys that cli.md fixes. `target` is what was asked for, `compiled` what PostgreSQL was told. */
 export function restoreJson({ result, attempt, totalSeconds, plan }: RestoreEnding): JsonValue {
+  const { compiled, timeline, answer } = plan;
   return {
     ...result,
     target: { ...result.target },
+    compiled: targetValue(compiled, timeline),
+    commitBefore: commitJson(answer?.commitBefore),
+    commitAfter: commitJson(answer?.commitAfter),
     seconds: roundSeconds(result.seconds),
     notes: plan.notes,
     warnings: plan.warnings,
-    recovery: attempt === undefined ? null : recovery(attempt, totalSeconds),
+    recovery: attempt === undefined ? null : recovery(attempt, plan, totalSeconds),
   };
 }
 
-function recovery(attempt: AttemptResult, totalSeconds: number): JsonValue {
+function recovery(attempt: AttemptResult, plan: RestorePlan, totalSeconds: number): JsonValue {
   const { stoppedBefore, lastReplayed, raised, ...rest } = recoveryJson(attempt, totalSeconds);
   return {
     ...rest,
-    stoppedBefore: stoppedBefore && { ...stoppedBefore },
+    stoppedBefore: stoppedBefore && { ...stoppedBefore, ...commitAt(stoppedBefore.lsn, plan) },
     lastReplayed: { ...lastReplayed },
     raised: { ...raised },
   };
+}
+
+/** PostgreSQL says only at which position it stopped; whose commit begins there is known. */
+function commitAt(lsn: string | null, { answer }: RestorePlan): Record<string, string> {
+  const commit = answer?.commitAfter;
+  if (!commit || formatLsn(commit.lsn) !== lsn) return {};
+  return { xid: String(commit.xid), time: formatInstant(commit.at) };
 }
 
 /** Lines for a person. */

@@ -49,3 +49,8 @@ export function eraseLiveLine(): void {
 export function isLively(): boolean {
   return process.stderr.isTTY && !process.env["NO_COLOR"] && process.env["TERM"] !== "dumb";
 }
+
+/** Whether the result goes to a file, a pipe or a simple terminal, which may not show more than ASCII. */
+export function isPlainOutput(): boolean {
+  return !process.stdout.isTTY || process.env["TERM"] === "dumb";
+}

@@ -65,6 +65,13 @@ export const ARCHIVE_OPTIONS = {
     summary: "ask again for WAL that was missing",
     effect: "none",
   },
+  rebuild: {
+    type: "boolean",
+    default: "n",
+    commands: ["index"],
+    commandLineOnly: true,
+    summary: "make missing and damaged WAL indexes from the archived segments",
+  },
   last: {
     type: "string",
     commands: ["archive-get"],

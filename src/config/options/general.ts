@@ -45,7 +45,7 @@ export const GENERAL_OPTIONS = {
   "dry-run": {
     type: "boolean",
     default: "n",
-    commands: ["stanza-create", "check", "backup", "restore", "expire", "stanza-delete"],
+    commands: ["stanza-create", "check", "backup", "restore", "expire", "stanza-delete", "index"],
     summary: "print what would be done and change nothing",
     commandLineOnly: true,
   },

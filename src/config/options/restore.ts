@@ -34,7 +34,7 @@ export const RESTORE_OPTIONS = {
   "target-timeline": {
     type: "string",
     default: "latest",
-    commands: ["restore"],
+    commands: ["restore", "find", "target"],
     commandLineOnly: true,
     summary: "timeline to follow: latest, current, or a number (0x… is hexadecimal)",
     example: "current",
@@ -76,7 +76,7 @@ export const RESTORE_OPTIONS = {
   },
   "target-tli": {
     type: "string",
-    commands: ["restore"],
+    commands: ["restore", "target"],
     commandLineOnly: true,
     summary: "the same as --target-timeline",
     example: "1",

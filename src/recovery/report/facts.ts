@@ -19,6 +19,14 @@ export interface AccidentFacts {
   readonly impact: readonly Impact[];
 }
 
+/** A transaction behind the target: it is not in the recovered cluster. */
+export interface GivenUpFacts {
+  readonly xid: bigint;
+  readonly at: Temporal.Instant;
+  /** In words: `public.users: 1 inserted`. */
+  readonly what: string;
+}
+
 /** A result of looking at a recovered server. */
 export interface CheckFacts {
   readonly name: string;
@@ -108,6 +116,8 @@ export interface ReportFacts {
   /** The last moment known to be good, such as a restore point, and what it is. */
   readonly goodState: { readonly at: Temporal.Instant; readonly what: string } | undefined;
   readonly accident: AccidentFacts;
+  /** What was committed after the target, the accident itself left out; undefined when nobody looked. */
+  readonly givenUp?: readonly GivenUpFacts[] | undefined;
   readonly instants: RecoveryInstants;
   readonly objectiveSeconds: number;
   readonly attempts: readonly AttemptFacts[];

@@ -18,6 +18,7 @@ export function incidentReport(facts: ReportFacts): ReportDocument {
       { kind: "heading", text: "Incident" },
       { kind: "facts", rows: incidentRows(facts) },
       ...impactBlocks(facts),
+      ...givenUpBlocks(facts),
       { kind: "heading", text: "Timeline" },
       { kind: "table", columns: TIMELINE_COLUMNS, rows: timelineRows(facts) },
       ...attemptBlocks(facts),
@@ -78,6 +79,27 @@ function impactBlocks({ accident }: ReportFacts): readonly Block[] {
         change,
         rows === undefined ? "not known" : formatCount(rows),
       ]),
+    },
+  ];
+}
+
+/** What the recovered cluster lacks because it was committed after the target. */
+function givenUpBlocks({ givenUp, timeZone }: ReportFacts): readonly Block[] {
+  if (givenUp === undefined) return [];
+  const heading: Block = { kind: "heading", text: "Given up by the recovery" };
+  if (givenUp.length === 0) {
+    return [heading, { kind: "paragraph", text: "Nothing was committed after the accident." }];
+  }
+  return [
+    heading,
+    {
+      kind: "table",
+      columns: [
+        { text: "Committed", align: "left" },
+        { text: "Transaction", align: "right" },
+        { text: "What it did", align: "left" },
+      ],
+      rows: givenUp.map(({ at, xid, what }) => [formatTime(at, timeZone), String(xid), what]),
     },
   ];
 }

@@ -58,7 +58,7 @@ export const RESOURCE_MANAGER_NAMES: readonly string[] = [
 ];
 
 /** Ids from here on belong to extensions, since PostgreSQL 15. */
-const RESOURCE_MANAGER_CUSTOM_MIN = 128;
+export const RESOURCE_MANAGER_CUSTOM_MIN = 128;
 
 /** Whether PostgreSQL of that major version could have written a record with this id. */
 export function isResourceManager(id: number, majorVersion: number): boolean {

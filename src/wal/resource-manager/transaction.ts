@@ -32,10 +32,28 @@
 //        +  u64, i64 LSN and time at the replication origin
 //           then the global identifier, the subtransactions, the relations, …
 //
-// Source: PostgreSQL src/include/access/xact.h; src/backend/access/rmgrdesc/xactdesc.c, ParseCommitRecord and following.
+// An invalidation message has 16 bytes, of which only those that name a relation are read:
+//
+//   offset size type  meaning
+//        0    1 i8    kind: -2 for the relation cache; a cache's own number from 0 on, or another negative number
+//        1    3       padding; other kinds use it
+//        4    4 u32   database oid, 0 for a shared relation
+//        8    4 u32   relation oid, 0 for all relations
+//       12    4       other kinds use it
+//
+// Assignment, which tells a standby whose subtransactions these are:
+//
+//        0    4 u32   the top-level transaction
+//        4    4 i32   number of subtransactions
+//        8      n × u32
+//
+// Source: PostgreSQL src/include/access/xact.h; src/include/storage/sinval.h; src/backend/access/rmgrdesc/xactdesc.c,
+// ParseCommitRecord and following.
 import type { Lsn } from "../../model/lsn.ts";
+import type { RelationLocator } from "../../model/relation.ts";
 import type { WalRecord } from "../record.ts";
 import { MainDataReader } from "./main-data.ts";
+import { parseLocator } from "./storage.ts";
 
 /** Values of {@link transactionOperation}. */
 export const TRANSACTION_OPERATION = {
@@ -63,20 +81,22 @@ const INFO = {
 } as const;
 
 const INVALIDATION_BYTES = 16;
-
-/** A relation's files: where they are, not what they are called. */
-export interface RelationLocator {
-  readonly tablespace: number;
-  /** 0 for relations shared by all databases. */
-  readonly database: number;
-  readonly relfilenode: number;
-}
+/** SHAREDINVALRELCACHE_ID, -2, as the unsigned byte it is read as. */
+const RELATION_CACHE_KIND = 0xfe;
 
 /** Statistics of an object that was dropped; since 15. Kind 2 is a relation, and its object id the relation's oid. */
 export interface DroppedStatistics {
   readonly kind: number;
   readonly database: number;
   readonly object: bigint;
+}
+
+/** A relation whose definition the transaction changed, so that sessions must forget what they know of it. */
+export interface InvalidatedRelation {
+  /** 0 for relations shared by all databases. */
+  readonly database: number;
+  /** The relation's oid, not its relfilenode; 0 for all relations of the database. */
+  readonly relation: number;
 }
 
 /** Where a transaction came from that was replicated to this server. */
@@ -99,7 +119,10 @@ export interface TransactionEnd {
   /** Relations whose files are removed by this end: dropped, truncated or rewritten ones. */
   readonly droppedRelations: readonly RelationLocator[];
   readonly droppedStatistics: readonly DroppedStatistics[];
+  /** Messages of all kinds; those about relations are listed below. */
   readonly invalidationCount: number;
+  /** In the order of the record, and as often as it names them. Empty for a rollback. */
+  readonly invalidatedRelations: readonly InvalidatedRelation[];
   /** The global identifier of a prepared transaction; written at wal_level=logical only. */
   readonly globalIdentifier: string | undefined;
   readonly origin: TransactionOrigin | undefined;
@@ -116,6 +139,12 @@ export interface TransactionPrepare {
   readonly relationsDroppedAtCommit: readonly RelationLocator[];
   readonly relationsDroppedAtAbort: readonly RelationLocator[];
   readonly origin: TransactionOrigin | undefined;
+}
+
+/** Subtransactions made known as parts of a transaction: 64 at a time, and at wal_level=logical the first by itself. */
+export interface Assignment {
+  readonly topLevelXid: number;
+  readonly subtransactions: readonly number[];
 }
 
 /** What the record does: one of {@link TRANSACTION_OPERATION}. */
@@ -163,7 +192,7 @@ function parseEnd(record: WalRecord, kind: "commit" | "abort", prepared: boolean
   const droppedRelations = has(INFO.hasRelations) ? parseRelations(data, data.int32()) : [];
   const droppedStatistics = has(INFO.hasDroppedStatistics) ? parseStatistics(data, record) : [];
   const invalidationCount = has(INFO.hasInvalidations) ? data.int32() : 0;
-  data.skip(invalidationCount * INVALIDATION_BYTES);
+  const invalidatedRelations = parseInvalidations(data, invalidationCount);
   const xid = has(INFO.hasPrepared) ? data.uint32() : record.xid;
   const named = has(INFO.hasPrepared) && has(INFO.hasGlobalIdentifier);
   return {
@@ -176,17 +205,14 @@ function parseEnd(record: WalRecord, kind: "commit" | "abort", prepared: boolean
     droppedRelations,
     droppedStatistics,
     invalidationCount,
+    invalidatedRelations,
     globalIdentifier: named ? data.text() : undefined,
     origin: has(INFO.hasOrigin) ? parseOrigin(data) : undefined,
   };
 }
 
 function parseRelations(data: MainDataReader, count: number): readonly RelationLocator[] {
-  return data.list(count, 12, () => ({
-    tablespace: data.uint32(),
-    database: data.uint32(),
-    relfilenode: data.uint32(),
-  }));
+  return data.list(count, 12, () => parseLocator(data));
 }
 
 function parseStatistics(data: MainDataReader, record: WalRecord): readonly DroppedStatistics[] {
@@ -196,6 +222,16 @@ function parseStatistics(data: MainDataReader, record: WalRecord): readonly Drop
     database: data.uint32(),
     object: wide ? data.uint64() : BigInt(data.uint32()),
   }));
+}
+
+function parseInvalidations(data: MainDataReader, count: number): readonly InvalidatedRelation[] {
+  const messages = data.list(count, INVALIDATION_BYTES, () => {
+    const kind = data.uint32() & 0xff;
+    const message = { database: data.uint32(), relation: data.uint32() };
+    data.skip(4);
+    return kind === RELATION_CACHE_KIND ? message : undefined;
+  });
+  return messages.filter((message) => message !== undefined);
 }
 
 function parseOrigin(data: MainDataReader): TransactionOrigin {
@@ -234,5 +270,18 @@ function parsePrepare(record: WalRecord): TransactionPrepare {
     relationsDroppedAtCommit,
     relationsDroppedAtAbort: parseRelations(data, abortRelationCount),
     origin: record.origin === 0 ? undefined : origin,
+  };
+}
+
+/**
+ * Reads a record of operation {@link TRANSACTION_OPERATION}.assignment.
+ *
+ * @throws {HindsightError} `WAL_RECORD_INVALID`
+ */
+export function parseAssignment(record: WalRecord): Assignment {
+  const data = new MainDataReader(record);
+  return {
+    topLevelXid: data.uint32(),
+    subtransactions: data.list(data.int32(), 4, () => data.uint32()),
   };
 }

@@ -75,6 +75,13 @@ export interface EndOfRecovery {
   readonly previousTimeline: number;
 }
 
+/** A record of which only the first part reached the disk before a crash: what was to follow will never come. */
+export interface OverwrittenContinuation {
+  /** Where the record begins that has no end. */
+  readonly lsn: Lsn;
+  readonly at: Temporal.Instant;
+}
+
 /** The settings that a standby must have at least, and wal_level, as they are from here on. */
 export interface ParameterChange {
   readonly maxConnections: number;
@@ -147,4 +154,28 @@ export function parseParameterChange(record: WalRecord): ParameterChange {
     walLogHints: data.boolean(),
     trackCommitTimestamp: data.boolean(),
   };
+}
+
+/**
+ * Whether full_page_writes is on from here on. PostgreSQL writes this when the setting changes.
+ *
+ * @throws {HindsightError} `WAL_RECORD_INVALID`
+ */
+export function parseFullPageWrites(record: WalRecord): boolean {
+  return new MainDataReader(record).boolean();
+}
+
+/**
+ * The LSN where the backup began that ends with this record: a restored copy is consistent from here on.
+ *
+ * @throws {HindsightError} `WAL_RECORD_INVALID`
+ */
+export function parseBackupEnd(record: WalRecord): Lsn {
+  return new MainDataReader(record).lsn();
+}
+
+/** @throws {HindsightError} `WAL_RECORD_INVALID` */
+export function parseOverwriteContinuation(record: WalRecord): OverwrittenContinuation {
+  const data = new MainDataReader(record);
+  return { lsn: data.lsn(), at: data.instant() };
 }

@@ -1,0 +1,85 @@
+// What a refresh does where no PostgreSQL answers. With one: test/integration/catalogue-stored.test.ts.
+import { execFile } from "node:child_process";
+import { mkdtemp, rm } from "node:fs/promises";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { type Context, createContext } from "../base/context.ts";
+import { stanzaName } from "../model/stanza.ts";
+import { createRepository } from "../repository/repository.ts";
+import { createMemoryStore } from "../storage/memory.ts";
+import {
+  type CatalogueRefresh,
+  type CatalogueRefreshRequest,
+  refreshCatalogue,
+} from "./catalogue-refresh.ts";
+
+let directory: string;
+beforeEach(async () => {
+  directory = await mkdtemp(join(tmpdir(), "refresh-"));
+});
+afterEach(() => rm(directory, { recursive: true }));
+
+async function refresh(
+  parts: Partial<CatalogueRefreshRequest> = {},
+  context: Context = createContext(),
+): Promise<CatalogueRefresh> {
+  const { repository } = await createRepository(createMemoryStore(), createContext());
+  const settings = { socketDirectory: directory, port: 5432, user: "x", database: "x" };
+  const request = { settings, repository, stanza: stanzaName("main"), ...parts };
+  return await refreshCatalogue(request, context);
+}
+
+/** A server that lets everybody in and then says nothing. */
+async function listenSilently(): Promise<AsyncDisposable> {
+  const server = createServer((socket) => socket.resume().on("error", () => undefined));
+  await new Promise<void>((resolve) => {
+    server.listen(join(directory, ".s.PGSQL.5432"), resolve);
+  });
+  return {
+    [Symbol.asyncDispose]: () => new Promise((resolve) => server.close(() => resolve())),
+  };
+}
+
+test("without a server nothing is stored, and the reason is told", async () => {
+  expect(await refresh({ timeoutMs: 10_000 })).toEqual({
+    kind: "skipped",
+    reason: expect.stringContaining("there is no such socket") as string,
+  });
+});
+
+test("a server that does not answer is not waited for", async () => {
+  await using _ = await listenSilently();
+  await refresh();
+  const beginMs = performance.now();
+  expect(await refresh()).toEqual({ kind: "skipped", reason: "it took longer than 200 ms" });
+  expect(performance.now() - beginMs).toBeLessThan(2_000);
+});
+
+test("the caller's own signal is no reason to skip", async () => {
+  await using _ = await listenSilently();
+  const controller = new AbortController();
+  const context = createContext({ signal: controller.signal });
+  const refreshing = refresh({ timeoutMs: 10_000 }, context);
+  const reason = new Error("interrupted");
+  setTimeout(() => controller.abort(reason), 50);
+  await expect(refreshing).rejects.toBe(reason);
+  await expect(refresh({}, context)).rejects.toBe(reason);
+});
+
+test("PostgreSQL's driver is loaded only when a refresh begins", async () => {
+  const loadsDriver = async (path: string): Promise<boolean> => {
+    const program = `
+      import { createRequire } from "node:module";
+      await import(${JSON.stringify(join(import.meta.dirname, path))});
+      const { cache } = createRequire(import.meta.url);
+      console.log(Object.keys(cache).some((name) => name.includes("/node_modules/pg/")));`;
+    const options = ["--input-type=module", "--eval", program];
+    const { stdout } = await promisify(execFile)(process.execPath, options, { cwd: directory });
+    return stdout.trim() === "true";
+  };
+  expect(await loadsDriver("../postgres/catalogue.ts")).toBe(true);
+  expect(await loadsDriver("catalogue-refresh.ts")).toBe(false);
+});

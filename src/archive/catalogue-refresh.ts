@@ -1,0 +1,72 @@
+// A catalogue snapshot on the way of archive-push: WAL that made new relations was just archived, and this is the time to
+// learn their names. PostgreSQL waits for the command, so there is little time, and nothing that happens here may fail
+// it. What a snapshot holds: model/catalogue.ts.
+import type { Context } from "../base/context.ts";
+import { errorMessage } from "../base/errors.ts";
+import type { StanzaName } from "../model/stanza.ts";
+import type { ConnectionSettings } from "../postgres/connection.ts";
+import { putCatalogue } from "../repository/catalogue.ts";
+import type { Repository } from "../repository/repository.ts";
+
+/** Loading the driver, connecting, reading every database and storing the snapshot may take so long together. */
+const REFRESH_TIMEOUT_MS = 200;
+
+/** Whose catalogue, and where it goes. */
+export interface CatalogueRefreshRequest {
+  readonly settings: ConnectionSettings;
+  readonly repository: Repository;
+  readonly stanza: StanzaName;
+  /** Default {@link REFRESH_TIMEOUT_MS}. */
+  readonly timeoutMs?: number | undefined;
+}
+
+/** What became of it. */
+export type CatalogueRefresh =
+  /** `exists`: a snapshot of this very position was there. */
+  | { readonly kind: "stored" | "exists" }
+  /** Nothing was stored, and why. */
+  | { readonly kind: "skipped"; readonly reason: string };
+
+/**
+ * Takes a snapshot of the cluster's catalogues, unless that takes longer than a fifth of a second.
+ *
+ * @throws nothing but the reason of the context's signal.
+ */
+export async function refreshCatalogue(
+  request: CatalogueRefreshRequest,
+  context: Context,
+): Promise<CatalogueRefresh> {
+  context.signal.throwIfAborted();
+  const { timeoutMs = REFRESH_TIMEOUT_MS } = request;
+  const limit = AbortSignal.timeout(timeoutMs);
+  const signal = AbortSignal.any([context.signal, limit]);
+  try {
+    return await untilAborted(signal, () => refresh(request, { ...context, signal }));
+  } catch (error) {
+    context.signal.throwIfAborted();
+    const reason = limit.aborted ? `it took longer than ${timeoutMs} ms` : errorMessage(error);
+    return { kind: "skipped", reason };
+  }
+}
+
+async function refresh(
+  { settings, repository, stanza }: CatalogueRefreshRequest,
+  context: Context,
+): Promise<CatalogueRefresh> {
+  // Loaded only here: most segments need no snapshot, and PostgreSQL's driver is not loaded for them.
+  const { readCatalogue } = await import("../postgres/catalogue.ts");
+  const snapshot = await readCatalogue(settings, context);
+  const outcome = await putCatalogue(repository, stanza, { snapshot, context });
+  return { kind: outcome === "created" ? "stored" : "exists" };
+}
+
+/** Does not wait for work that is slow to obey, such as a session that is being closed. */
+function untilAborted<Result>(signal: AbortSignal, work: () => Promise<Result>): Promise<Result> {
+  const { promise, resolve, reject } = Promise.withResolvers<Result>();
+  const onAbort = (): void => reject(signal.reason as Error);
+  signal.addEventListener("abort", onAbort, { once: true });
+  work()
+    .then(resolve, reject)
+    .finally(() => signal.removeEventListener("abort", onAbort));
+  return promise;
+}

@@ -1,0 +1,184 @@
+// The WAL index of one archived segment: made from its bytes and from what the segment before left unfinished. Where
+// that comes from, in this order: the index of the segment before; that segment itself, and further ones before it when
+// a record is longer than a segment. What an index holds: wal/index-content.ts.
+import type { Context } from "../base/context.ts";
+import { GIB } from "../base/limits.ts";
+import { isFailure } from "../model/failure.ts";
+import type { Timeline } from "../model/timeline.ts";
+import {
+  formatSegmentName,
+  parseSegmentName,
+  segmentBegin,
+  type WalSegment,
+} from "../model/wal-segment.ts";
+import { getWalIndex, putWalIndex } from "../repository/wal-index.ts";
+import { getWalFile, type WalArchive } from "../repository/wal-archive.ts";
+import type { WalIndex } from "../wal/index-content.ts";
+import { buildWalIndex, indexRest, type IndexRest } from "../wal/index-builder.ts";
+import { PAGE_FLAGS, parsePageHeader } from "../wal/page.ts";
+import { type ReaderRest, type WalEnd, WalReader } from "../wal/reader.ts";
+
+/** A segment to be indexed. */
+export interface SegmentToIndex {
+  readonly archive: WalArchive;
+  /** 24 digits. */
+  readonly name: string;
+  readonly bytes: Buffer;
+  /** Size of a relation's page. */
+  readonly blockSizeBytes: number;
+  /** The index of the segment before, if the caller has it at hand. */
+  readonly previous?: WalIndex | undefined;
+  /** Gives a segment before this one, if it is nearer than the archive. */
+  readonly readSegment?: ((name: string) => Promise<Buffer | undefined>) | undefined;
+}
+
+/** The index of a segment, and what it lacks. */
+export interface SegmentIndex {
+  readonly index: WalIndex;
+  /** Whether the segment begins inside a record whose beginning is not there, so that the index lacks that record. */
+  readonly isHeadMissing: boolean;
+}
+
+/** What became of storing the index of a segment. */
+export type StoredIndex =
+  | { readonly kind: "stored"; readonly index: WalIndex }
+  /** It would lack the record that the segment begins inside of. */
+  | { readonly kind: "headMissing" }
+  /** No record can be read in the segment. */
+  | { readonly kind: "unreadable"; readonly end: WalEnd };
+
+/** How far back a record can begin: it has at most 1020 MiB, and pages have headers. */
+const REACH_MAX_BYTES: number = GIB;
+
+/**
+ * Makes the index of a segment.
+ *
+ * @throws {HindsightError} `WAL_RECORD_INVALID` for damage in the segment, `OBJECT_CORRUPT` for damage in one before,
+ *   and what the store throws.
+ */
+export async function makeSegmentIndex(
+  source: SegmentToIndex,
+  context: Context,
+): Promise<SegmentIndex> {
+  const { archive, name, bytes, previous } = source;
+  const segment = parseSegmentName(name, archive.record.segmentSizeBytes);
+  const known = previous && indexRest(previous);
+  const index = known && build(source, segment, known);
+  if (index) return { index, isHeadMissing: false };
+  const header = parsePageHeader(bytes);
+  const timelines = new Set([segment.timeline, header.timeline as Timeline]);
+  for (const timeline of timelines) {
+    const before = { timeline, number: segment.number - 1n };
+    const rest = await restOf(source, before, context);
+    const found = rest && build(source, segment, rest);
+    if (found) return { index: found, isHeadMissing: false };
+  }
+  const bare = build(source, segment, undefined);
+  if (!bare) throw new TypeError("an index that skips the rest of a record is always made");
+  // Nothing is missing where the segment begins with a record of its own.
+  const isHeadMissing = (header.flags & PAGE_FLAGS.firstIsContinuation) !== 0;
+  return { index: bare, isHeadMissing };
+}
+
+/**
+ * Makes the index of a segment and stores it beside it. One that would mislead is not stored.
+ *
+ * @throws {HindsightError} what {@link makeSegmentIndex} throws.
+ */
+export async function storeSegmentIndex(
+  source: SegmentToIndex,
+  context: Context,
+): Promise<StoredIndex> {
+  const { index, isHeadMissing } = await makeSegmentIndex(source, context);
+  if (isHeadMissing) return { kind: "headMissing" };
+  const { first, end } = index;
+  if (first === undefined && end !== undefined) return { kind: "unreadable", end };
+  await putWalIndex(source.archive, { name: source.name, index }, context);
+  return { kind: "stored", index };
+}
+
+function build(
+  { archive: { record }, bytes, blockSizeBytes }: SegmentToIndex,
+  segment: WalSegment,
+  previous: IndexRest | undefined,
+): WalIndex | undefined {
+  return buildWalIndex(bytes, {
+    segmentNumber: segment.number,
+    segmentSizeBytes: record.segmentSizeBytes,
+    layout: { majorVersion: record.majorVersion, blockSizeBytes },
+    systemIdentifier: record.systemIdentifier,
+    previous,
+    skipsRest: previous === undefined,
+  });
+}
+
+/** What a segment leaves to the next one. */
+async function restOf(
+  source: SegmentToIndex,
+  segment: WalSegment,
+  context: Context,
+): Promise<IndexRest | undefined> {
+  if (segment.number < 0n) return undefined;
+  const { archive } = source;
+  const name = formatSegmentName(segment, archive.record.segmentSizeBytes);
+  const index = await readableIndex(archive, name, context);
+  const rest = index && indexRest(index);
+  if (rest) return rest;
+  const read = await readRest(source, segment, context);
+  return read && { ...read, nextXid: index?.nextXid };
+}
+
+/** A damaged index is as good as none: the segment is still there. */
+async function readableIndex(
+  archive: WalArchive,
+  name: string,
+  context: Context,
+): Promise<WalIndex | undefined> {
+  try {
+    return await getWalIndex(archive, name, context);
+  } catch (error) {
+    if (isFailure(error, "OBJECT_CORRUPT")) return undefined;
+    throw error;
+  }
+}
+
+/** Reads back from a segment to one in which a record begins, and then forward to the segment's end. */
+async function readRest(
+  source: SegmentToIndex,
+  segment: WalSegment,
+  context: Context,
+): Promise<ReaderRest | undefined> {
+  const { archive, readSegment } = source;
+  const { segmentSizeBytes } = archive.record;
+  const segments: Buffer[] = [];
+  for (let number = segment.number; number >= 0n; number -= 1n) {
+    if (segments.length * segmentSizeBytes > REACH_MAX_BYTES) return undefined;
+    context.signal.throwIfAborted();
+    const name = formatSegmentName({ ...segment, number }, segmentSizeBytes);
+    const bytes = (await readSegment?.(name)) ?? (await getWalFile(archive, name, context));
+    if (!bytes) return undefined;
+    segments.unshift(bytes);
+    const rest = readForward(source, number, segments);
+    if (rest !== "furtherBack") return rest;
+  }
+  return undefined;
+}
+
+/** @returns `furtherBack` when all of the segments lie inside one record. */
+function readForward(
+  { archive: { record }, blockSizeBytes }: SegmentToIndex,
+  first: bigint,
+  segments: readonly Buffer[],
+): ReaderRest | "furtherBack" | undefined {
+  const reader = new WalReader({
+    begin: segmentBegin(first, record.segmentSizeBytes),
+    segmentSizeBytes: record.segmentSizeBytes,
+    systemIdentifier: record.systemIdentifier,
+    layout: { majorVersion: record.majorVersion, blockSizeBytes },
+    skipsRest: true,
+  });
+  for (const bytes of segments) if (reader.read(bytes, () => undefined)) return undefined;
+  const { rest } = reader;
+  const isInside = rest.lastRecord === undefined && rest.unfinished === undefined;
+  return isInside ? "furtherBack" : rest;
+}

@@ -1,0 +1,170 @@
+// A transaction in full: what it did to which table, and the record to stop before so that none of it happens.
+import type { Lsn } from "../model/lsn.ts";
+import type { RelationLocator } from "../model/relation.ts";
+import type { Timeline } from "../model/timeline.ts";
+import type { RowCounts } from "../wal/index-content.ts";
+import type { FileChange } from "./file-changes.ts";
+import { type CommitFact, type CommitPlace, patternRows } from "./commit-fact.ts";
+import { type NamedRows, nameRows } from "./named-rows.ts";
+import { fileKey, type Irreversible, sumRows } from "./pending-work.ts";
+import type { RelationBook, RelationIdentity } from "./relation-book.ts";
+import { isUserRelation } from "./user-relation.ts";
+import type { WalkedCommit } from "./transaction-walk.ts";
+
+/** What a transaction did to one relation. */
+export interface FoundRelation extends Omit<RowCounts, "pages"> {
+  /** Undefined for a file of which nobody knows the relation. */
+  readonly identity: RelationIdentity | undefined;
+  /** Name of the database; its number when nobody knows it. */
+  readonly database: string;
+  /** Undefined when it is not known. */
+  readonly schema: string | undefined;
+  /** The name, or `tablespace/database/relfilenode` of a file of which nobody knows the relation. */
+  readonly name: string;
+  readonly truncated: boolean;
+  readonly dropped: boolean;
+  /** VACUUM FULL, CLUSTER and the like: other files, the same rows. */
+  readonly rewritten: boolean;
+  /** All rows were replaced by so many: TRUNCATE and a load, or an ALTER TABLE that rewrites. */
+  readonly replacedBy: number | undefined;
+  /** What a catalogue said of the rows of a relation that was truncated, dropped or replaced; undefined when none did. */
+  readonly rowsEstimate: number | undefined;
+}
+
+/** The record before which recovery must stop. */
+export interface StopBefore {
+  readonly lsn: Lsn;
+  /** Why it is not the commit. */
+  readonly irreversible: Irreversible | undefined;
+}
+
+/** A transaction that was found. */
+export interface FoundTransaction extends CommitFact {
+  readonly timeline: Timeline;
+  readonly isAborted: boolean;
+  /** Of a transaction that was prepared. */
+  readonly globalIdentifier: string | undefined;
+  readonly relations: readonly FoundRelation[];
+  readonly stopBefore: StopBefore;
+  /** Some rows may be missing: it ran already where the known history begins. */
+  readonly isIncomplete: boolean;
+  /** The commits on both sides of it. */
+  readonly commitBefore: CommitFact | undefined;
+  readonly commitAfter: CommitFact | undefined;
+}
+
+/** What describing needs to know of a commit; kept while the walk goes on. */
+export type KeptCommit = CommitPlace &
+  Pick<WalkedCommit, "isAborted" | "work" | "changes" | "isIncomplete">;
+
+/** The relations of a transaction, those that lost most first. Catalogues, TOAST tables and indexes are left out. */
+export function describeRelations(
+  { index, row, work, changes }: KeptCommit,
+  lsn: Lsn,
+  book: RelationBook,
+): readonly FoundRelation[] {
+  const rows = work
+    ? [...work.rows.values()]
+    : patternRows(index, index.patterns[index.ends.pattern[row] ?? 0] ?? []);
+  const found = new Map<string, FoundRelation>();
+  const add = (relation: FoundRelation): void => {
+    const key = `${relation.database}.${relation.identity?.oid ?? relation.name}`;
+    const known = found.get(key);
+    found.set(key, known ? merge(known, relation) : relation);
+  };
+  for (const each of nameRows(rows, lsn, book)) {
+    if (isUserRelation(each.identity, each.file) && hasRows(each.rows)) add(fromRows(each, book));
+  }
+  for (const change of changes) {
+    const isVisible = change.file
+      ? isUserRelation(change.identity, change.file)
+      : change.identity !== undefined;
+    if (isVisible) add(fromChange(change, book));
+  }
+  return [...found.values()].toSorted((left, right) => lossOf(right) - lossOf(left));
+}
+
+/** Rows that a relation lost, as far as they are known: counted ones, or the catalogue's estimate. */
+export function lossOf({
+  deleted,
+  truncated,
+  dropped,
+  replacedBy,
+  rowsEstimate,
+}: FoundRelation): number {
+  const estimate = rowsEstimate ?? 1;
+  if (replacedBy !== undefined) return deleted + Math.max(0, estimate - replacedBy);
+  return deleted + (truncated || dropped ? Math.max(1, estimate) : 0);
+}
+
+/** The record to stop before. */
+export function stopBefore(commit: KeptCommit, lsn: Lsn): StopBefore {
+  const irreversible = commit.work?.irreversible;
+  return irreversible && irreversible.lsn < lsn
+    ? { lsn: irreversible.lsn, irreversible }
+    : { lsn, irreversible: undefined };
+}
+
+function hasRows({ inserted, updated, deleted, movedIn, movedOut }: RowCounts): boolean {
+  return inserted + updated + deleted + movedIn + movedOut > 0;
+}
+
+const NOTHING = {
+  inserted: 0,
+  updated: 0,
+  deleted: 0,
+  movedIn: 0,
+  movedOut: 0,
+  truncated: false,
+  dropped: false,
+  rewritten: false,
+  replacedBy: undefined,
+  rowsEstimate: undefined,
+} as const;
+
+function nameOf(
+  identity: RelationIdentity | undefined,
+  file: RelationLocator | undefined,
+  book: RelationBook,
+): Pick<FoundRelation, "identity" | "database" | "schema" | "name"> {
+  const oid = identity?.database ?? file?.database ?? 0;
+  const database = book.databaseName(oid) ?? String(oid);
+  if (identity) return { identity, database, schema: identity.schema, name: identity.name };
+  return { identity, database, schema: undefined, name: file ? fileKey(file) : "?" };
+}
+
+function fromRows({ file, rows, identity }: NamedRows, book: RelationBook): FoundRelation {
+  const { pages: _, ...counts } = rows;
+  return { ...NOTHING, ...nameOf(identity, file, book), ...counts };
+}
+
+function fromChange(
+  { kind, file, identity, rowsAfter }: FileChange,
+  book: RelationBook,
+): FoundRelation {
+  const estimate =
+    identity && identity.rowsEstimate >= 0 ? Math.round(identity.rowsEstimate) : undefined;
+  return {
+    ...NOTHING,
+    ...nameOf(identity, file, book),
+    // What was done to the new rows afterwards, in the same transaction, is done to rows that nobody else saw.
+    truncated: kind === "truncated",
+    dropped: kind === "dropped",
+    rewritten: kind === "rewritten",
+    replacedBy: kind === "replaced" ? rowsAfter : undefined,
+    rowsEstimate: kind === "rewritten" ? undefined : estimate,
+  };
+}
+
+function merge(left: FoundRelation, right: FoundRelation): FoundRelation {
+  const { pages: _, ...counts } = sumRows({ ...left, pages: 0 }, { ...right, pages: 0 });
+  return {
+    ...left,
+    ...counts,
+    truncated: left.truncated || right.truncated,
+    dropped: left.dropped || right.dropped,
+    rewritten: left.rewritten || right.rewritten,
+    replacedBy: left.replacedBy ?? right.replacedBy,
+    rowsEstimate: left.rowsEstimate ?? right.rowsEstimate,
+  };
+}

@@ -1,0 +1,283 @@
+import { describe, expect, test } from "vitest";
+import { END_FLAGS, type RowCounts, type WalIndex } from "./index-content.ts";
+import { buildWalIndex, indexRest } from "./index-builder.ts";
+import {
+  confirmation,
+  DELETE_IS_PARTITION_MOVE,
+  DELETE_IS_SUPER,
+  deletion,
+  hotUpdate,
+  indexesOf,
+  indexOf,
+  INSERT_IS_SPECULATIVE,
+  insertion,
+  ITEMS,
+  multiInsertion,
+  nearSegmentEnd,
+  ORDERS,
+  rowLock,
+  update,
+} from "./index.fixture.ts";
+import {
+  type DraftRecord,
+  filler,
+  restorePoint,
+  runningTransactions,
+  transactionEnd,
+  WalBuilder,
+} from "./wal.fixture.ts";
+
+const AT = "2026-11-21T08:00:00.123456Z";
+const NOTHING: RowCounts = {
+  inserted: 0,
+  updated: 0,
+  deleted: 0,
+  movedIn: 0,
+  movedOut: 0,
+  pages: 0,
+};
+
+/** Rows by relfilenode of every committed transaction, summed over segments as a reader does it. */
+function committedRows(indexes: readonly WalIndex[]): Record<string, RowCounts> {
+  const open = new Map<number, Map<number, RowCounts>>();
+  const committed: Record<string, RowCounts> = {};
+  for (const index of indexes) {
+    const rowsOf = (place: number): readonly (readonly [number, RowCounts])[] =>
+      (index.patterns[place] ?? []).map(({ relation, ...rows }) => [
+        index.relations[relation]?.relfilenode ?? 0,
+        rows,
+      ]);
+    for (let row = 0; row < index.ends.count; row += 1) {
+      const xid = index.ends.xid[row] ?? 0;
+      const parts = [xid, ...(index.endDetails.get(row)?.subtransactions ?? [])];
+      const isCommit = ((index.ends.flags[row] ?? 0) & END_FLAGS.aborted) === 0;
+      const all = [
+        ...rowsOf(index.ends.pattern[row] ?? 0),
+        ...parts.flatMap((part) => [...(open.get(part) ?? [])]),
+      ];
+      for (const part of parts) open.delete(part);
+      for (const [relfilenode, rows] of isCommit ? all : []) {
+        const name = `${xid}/${relfilenode}`;
+        committed[name] = sum(committed[name] ?? NOTHING, rows);
+      }
+    }
+    for (const { xid, pattern } of index.open) {
+      const rows = open.get(xid) ?? new Map<number, RowCounts>();
+      for (const [relfilenode, more] of rowsOf(pattern)) {
+        rows.set(relfilenode, sum(rows.get(relfilenode) ?? NOTHING, more));
+      }
+      open.set(xid, rows);
+    }
+  }
+  return committed;
+}
+
+function sum(left: RowCounts, right: RowCounts): RowCounts {
+  return {
+    inserted: left.inserted + right.inserted,
+    updated: left.updated + right.updated,
+    deleted: left.deleted + right.deleted,
+    movedIn: left.movedIn + right.movedIn,
+    movedOut: left.movedOut + right.movedOut,
+    pages: left.pages + right.pages,
+  };
+}
+
+function write(...records: readonly DraftRecord[]): readonly WalIndex[] {
+  const builder = new WalBuilder();
+  for (const record of records) builder.append(record);
+  return indexesOf(builder);
+}
+
+describe("rows", () => {
+  test("are counted by relation and transaction", () => {
+    const indexes = write(
+      insertion({ xid: 700 }),
+      multiInsertion({ xid: 700, rows: 117 }),
+      update({ xid: 700, relation: ITEMS }),
+      hotUpdate({ xid: 700, relation: ITEMS }),
+      deletion({ xid: 701 }),
+      rowLock({ xid: 701 }),
+      transactionEnd("commit", 701, AT),
+      transactionEnd("commit", 700, AT),
+    );
+    expect(committedRows(indexes)).toEqual({
+      "700/16384": { ...NOTHING, inserted: 118 },
+      "700/16390": { ...NOTHING, updated: 2 },
+      "701/16384": { ...NOTHING, deleted: 1 },
+    });
+  });
+
+  test("of subtransactions are their top transaction's, unless they were rolled back", () => {
+    const indexes = write(
+      insertion({ xid: 700 }),
+      insertion({ xid: 701 }),
+      deletion({ xid: 702 }),
+      transactionEnd("abort", 702, AT),
+      insertion({ xid: 703 }),
+      transactionEnd("commit", 700, AT, [701, 703]),
+    );
+    expect(committedRows(indexes)).toEqual({ "700/16384": { ...NOTHING, inserted: 3 } });
+  });
+
+  test("that were inserted speculatively count once, when they are confirmed", () => {
+    const indexes = write(
+      insertion({ xid: 700, flags: INSERT_IS_SPECULATIVE }),
+      confirmation({ xid: 700 }),
+      insertion({ xid: 700, flags: INSERT_IS_SPECULATIVE }),
+      deletion({ xid: 700, flags: DELETE_IS_SUPER }),
+      transactionEnd("commit", 700, AT),
+    );
+    expect(committedRows(indexes)).toEqual({ "700/16384": { ...NOTHING, inserted: 1 } });
+  });
+
+  test("that move to another partition are neither deleted nor inserted", () => {
+    const indexes = write(
+      deletion({ xid: 700, flags: DELETE_IS_PARTITION_MOVE }),
+      deletion({ xid: 701 }),
+      insertion({ xid: 701, relation: ITEMS }),
+      insertion({ xid: 700, relation: ITEMS }),
+      insertion({ xid: 700, relation: ITEMS }),
+      transactionEnd("commit", 701, AT),
+      transactionEnd("commit", 700, AT),
+    );
+    expect(committedRows(indexes)).toEqual({
+      "700/16384": { ...NOTHING, movedOut: 1 },
+      "700/16390": { ...NOTHING, movedIn: 1, inserted: 1 },
+      "701/16384": { ...NOTHING, deleted: 1 },
+      "701/16390": { ...NOTHING, inserted: 1 },
+    });
+  });
+
+  test("of transactions with the same effect share one pattern, whatever the order", () => {
+    const [index] = write(
+      insertion({ xid: 700 }),
+      update({ xid: 700, relation: ITEMS }),
+      transactionEnd("commit", 700, AT),
+      update({ xid: 701, relation: ITEMS }),
+      insertion({ xid: 701 }),
+      transactionEnd("commit", 701, AT),
+    );
+    expect(index?.patterns).toHaveLength(2);
+    expect([...(index?.ends.pattern ?? [])]).toEqual([1, 1]);
+  });
+
+  test("of many relations in one transaction are kept apart", () => {
+    const relations = Array.from({ length: 30 }, (_, n) => ({ ...ORDERS, relfilenode: 17000 + n }));
+    const changes = [...relations, ...relations.toReversed(), ...relations];
+    const indexes = write(
+      ...changes.map((relation) => insertion({ xid: 700, relation })),
+      transactionEnd("commit", 700, AT),
+    );
+    expect(Object.values(committedRows(indexes))).toEqual(
+      relations.map(() => ({ ...NOTHING, inserted: 3 })),
+    );
+  });
+});
+
+test("blocks are listed once, in order, by relation and fork", () => {
+  const [index] = write(
+    ...[7, 3, 7, 7, 900_000, 3].map((block) => insertion({ xid: 700, block })),
+    ...Array.from({ length: 100 }, (_, n) =>
+      insertion({ xid: 700, block: n % 40, relation: ITEMS }),
+    ),
+  );
+  expect(index?.relations).toEqual([ORDERS, ITEMS]);
+  expect(index?.blocks.map(({ relation, fork, blocks }) => [relation, fork, [...blocks]])).toEqual([
+    [0, 0, [3, 7, 900_000]],
+    [1, 0, Array.from({ length: 40 }, (_, n) => n)],
+  ]);
+});
+
+describe("a segment boundary", () => {
+  const drafts: readonly (readonly [string, DraftRecord])[] = [
+    ["an insertion", insertion({ xid: 700, block: 5 })],
+    ["a multi-insertion", multiInsertion({ xid: 700, rows: 60 })],
+    ["an update", update({ xid: 700 })],
+    ["a deletion", deletion({ xid: 700 })],
+    ["a commit", transactionEnd("commit", 699, AT)],
+    ["a commit with subtransactions", transactionEnd("commit", 699, AT, [690, 691, 692])],
+    ["a rollback", transactionEnd("abort", 699, AT)],
+    ["a restore point", restorePoint("before_disaster", AT)],
+    [
+      "running transactions",
+      runningTransactions({
+        xids: [699, 700],
+        overflowed: true,
+        nextXid: 701,
+        oldestRunningXid: 699,
+      }),
+    ],
+    ["a long message", filler(20_000)],
+  ];
+
+  test.each(drafts)("at any place of %s changes nothing", (_, draft) => {
+    const whole = [
+      insertion({ xid: 699 }),
+      draft,
+      insertion({ xid: 700 }),
+      transactionEnd("commit", 700, AT, [688]),
+      transactionEnd("commit", 699, AT),
+    ];
+    const reference = summarise(write(...whole));
+    const length = 24 + draft.body.length;
+    const step = length > 1000 ? 1024 : 8;
+    for (let available = 8; available <= length + 8; available += step) {
+      const builder = nearSegmentEnd(Math.min(available, 8000) + 48);
+      for (const record of whole) builder.append(record);
+      const indexes = indexesOf(builder);
+      expect(indexes).toHaveLength(2);
+      expect({ available, found: summarise(indexes) }).toEqual({ available, found: reference });
+      expect(indexes[1]?.first?.previous).toBe(indexes[0]?.last?.lsn);
+    }
+  });
+
+  test("inside a record needs what the segment before left", () => {
+    const builder = nearSegmentEnd(40);
+    builder.append(filler(500));
+    const segment = builder.segments().get(2n) as Buffer;
+    const source = {
+      segmentNumber: 2n,
+      segmentSizeBytes: segment.length,
+      layout: { majorVersion: 18, blockSizeBytes: 8192 },
+      systemIdentifier: 7440000000000000001n as never,
+      previous: undefined,
+    };
+    expect(buildWalIndex(segment, source)).toBeUndefined();
+    const foreign = { lastRecord: undefined, unfinished: undefined, nextXid: undefined };
+    expect(buildWalIndex(segment, { ...source, previous: foreign })).toBeUndefined();
+  });
+
+  test("inside a long record keeps its first 64 KiB only, and says so", () => {
+    const builder = nearSegmentEnd(40);
+    builder.append(filler(100));
+    builder.append(filler(3 * 1024 * 1024));
+    builder.append(insertion({ xid: 700 }));
+    builder.append(transactionEnd("commit", 700, AT));
+    const segments = builder.segments();
+    const [first, second] = [segments.get(1n), segments.get(2n)] as Buffer[];
+    const one = indexOf(first as Buffer, 1n, undefined);
+    const two = indexOf(second as Buffer, 2n, indexRest(one));
+    expect(two.isUnfinishedCut).toBe(true);
+    expect(two.unfinished?.bytes).toHaveLength(64 * 1024);
+    expect(indexRest(two)).toBeUndefined();
+  });
+});
+
+/** What must be the same wherever segments begin. Fillers write no rows and no facts. */
+function summarise(indexes: readonly WalIndex[]): unknown {
+  return {
+    rows: committedRows(indexes),
+    ends: indexes.flatMap(({ ends, endDetails }) =>
+      Array.from(ends.xid, (xid, row) => [
+        xid,
+        ends.flags[row],
+        ends.at[row],
+        endDetails.get(row)?.subtransactions,
+      ]),
+    ),
+    events: indexes.flatMap(({ events }) =>
+      events.map((event) => ({ ...event, lsn: undefined, endLsn: undefined })),
+    ),
+  };
+}

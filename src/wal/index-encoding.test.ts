@@ -1,0 +1,108 @@
+import fc from "fast-check";
+import { expect, test } from "vitest";
+import { HindsightError } from "../base/errors.ts";
+import { ColumnReader, ColumnWriter } from "./index-columns.ts";
+import { decodeWalIndex, encodeWalIndex } from "./index-encoding.ts";
+import {
+  deletion,
+  indexesOf,
+  insertion,
+  ITEMS,
+  multiInsertion,
+  nearSegmentEnd,
+  update,
+} from "./index.fixture.ts";
+import {
+  filler,
+  restorePoint,
+  runningTransactions,
+  transactionEnd,
+  WalBuilder,
+} from "./wal.fixture.ts";
+
+const AT = "2026-11-21T08:00:00.123456Z";
+
+/** A segment that has a little of everything, and ends inside a record. */
+function manifold(): WalBuilder {
+  const builder = nearSegmentEnd(1000);
+  builder.append(insertion({ xid: 700, block: 70_000 }));
+  builder.append(insertion({ xid: 701, relation: ITEMS }));
+  builder.append(multiInsertion({ xid: 702, rows: 60 }));
+  builder.append(transactionEnd("commit", 701, AT));
+  builder.append(transactionEnd("abort", 690, "2026-11-21T07:59:00Z"));
+  builder.append(transactionEnd("commit", 702, AT, [703, 704]));
+  builder.append(restorePoint("before_disaster", AT));
+  const running = { xids: [700, 705], overflowed: false, nextXid: 706, oldestRunningXid: 700 };
+  builder.append(runningTransactions(running));
+  builder.append(deletion({ xid: 705 }));
+  builder.append(filler(2000));
+  builder.append(update({ xid: 705 }));
+  return builder;
+}
+
+test("an index is read back as it was", () => {
+  for (const index of indexesOf(manifold())) {
+    expect(decodeWalIndex(encodeWalIndex(index))).toEqual(index);
+  }
+});
+
+test("its bytes are those of format 1", () => {
+  const builder = new WalBuilder();
+  builder.append(insertion({ xid: 700, block: 5 }));
+  builder.append(transactionEnd("commit", 700, AT));
+  builder.append(restorePoint("p", AT));
+  builder.append(insertion({ xid: 701, block: 6, relation: ITEMS }));
+  const [index] = indexesOf(builder);
+  if (!index) throw new Error("there is no index");
+  expect(
+    Buffer.from(encodeWalIndex(index))
+      .toString("latin1")
+      .replace(/[^ -~]/g, "."),
+  ).toContain('[["restorePoint",136,104,"p","848563200123456"]]');
+  expect(Buffer.from(encodeWalIndex(index)).toString("hex")).toMatchInlineSnapshot(
+    `"6e5b5b312c2231222c313034383537362c302c5b5d5d2c5b2231303438363136222c2231303438363732222c2231303438343736225d2c5b2231303438383136222c2231303438383732225d2c5b227a65726f73222c2231303438383732222c2231225d2c6e756c6c2c6e756c6c5d305b5b22726573746f7265506f696e74222c3133362c3130342c2270222c22383438353633323030313233343536225d5d025b5d02ff0cff0c05058080020c02010001010101010101c0012800f80a8089e7c1f0f081030101fa0a0202000001050100010600"`,
+  );
+});
+
+test("columns hold every integer of 53 bits, and the largest take eight bytes", () => {
+  fc.assert(
+    fc.property(fc.array(fc.maxSafeNat()), fc.array(fc.integer()), (naturals, integers) => {
+      const writer = new ColumnWriter();
+      for (const value of naturals) writer.unsigned(value);
+      for (const value of integers) writer.signed(value);
+      const reader = new ColumnReader(writer.bytes);
+      expect(naturals.map(() => reader.unsigned())).toEqual(naturals);
+      expect(integers.map(() => reader.signed())).toEqual(integers);
+      reader.end();
+    }),
+  );
+});
+
+test("damaged bytes are refused, or read as something else, and never crash", () => {
+  const [first] = indexesOf(manifold());
+  if (!first) throw new Error("there is no index");
+  const good = encodeWalIndex(first);
+  const edit = fc.array(fc.tuple(fc.nat(good.length - 1), fc.nat(255)), {
+    minLength: 1,
+    maxLength: 8,
+  });
+  fc.assert(
+    fc.property(edit, fc.option(fc.nat(good.length)), (edits, cut) => {
+      const bytes = good.slice(0, cut ?? good.length);
+      for (const [place, value] of edits) if (place < bytes.length) bytes[place] = value;
+      const outcome = outcomeOf(() => decodeWalIndex(bytes));
+      expect(["read", "RangeError", "SyntaxError", "HindsightError"]).toContain(outcome);
+    }),
+    { numRuns: 3000 },
+  );
+});
+
+function outcomeOf(read: () => unknown): string {
+  try {
+    read();
+    return "read";
+  } catch (error) {
+    if (error instanceof HindsightError) return "HindsightError";
+    return error instanceof Error ? error.constructor.name : "something else";
+  }
+}
