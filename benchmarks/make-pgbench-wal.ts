@@ -67,8 +67,9 @@ interface Order {
 /** Runs transactions in one session until WAL has reached a position. */
 async function runClient(cluster: Cluster, end: string): Promise<void> {
   await using session = await cluster.connect();
+  const places = [SCALE * ACCOUNTS_PER_BRANCH, SCALE, SCALE * TELLERS_PER_BRANCH].map(random);
   const call = `do $$ begin for transaction in 1..100 loop
-    call tpcb(${random(SCALE * ACCOUNTS_PER_BRANCH)}, ${random(SCALE)}, ${random(SCALE * TELLERS_PER_BRANCH)}, ${random(10_001)} - 5001);
+    call tpcb(${places.join(", ")}, ${random(10_001)} - 5001);
     commit;
   end loop; end $$`;
   while ((await session.value(`select pg_current_wal_insert_lsn() < '${end}'`)) === "t") {

@@ -66,7 +66,7 @@ test("help is a result, no command is a usage error", () => {
 
 test.each([
   [["bakcup"], "COMMAND_UNKNOWN"],
-  [["find"], "COMMAND_UNKNOWN"],
+  [["incident"], "COMMAND_UNKNOWN"],
   [["info", "--no-such-option"], "CONFIG_OPTION_UNKNOWN"],
   [["info", "--config=nothing.conf"], "CONFIG_FILE_MISSING"],
   [["info", "--repo1-cipher-pass=x"], "CONFIG_OPTION_SECRET"],

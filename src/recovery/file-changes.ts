@@ -16,6 +16,7 @@ import type { RelationId } from "../wal/index-fields.ts";
 import { type Replacement, replacements } from "./file-successors.ts";
 import type { RelationBook, RelationIdentity } from "./relation-book.ts";
 
+/** What became of a relation whose file went; see above. */
 export type FileChangeKind = "dropped" | "truncated" | "rewritten" | "replaced";
 
 /** What happened to one relation. */

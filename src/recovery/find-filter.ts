@@ -2,6 +2,7 @@
 import type { FileChange } from "./file-changes.ts";
 import type { RowTotals } from "./row-totals.ts";
 
+/** The words of --operation. */
 export const FIND_OPERATIONS = ["insert", "update", "delete", "truncate", "drop"] as const;
 /** What a transaction is looked for by. */
 export type FindOperation = (typeof FIND_OPERATIONS)[number];

@@ -27,6 +27,7 @@ export interface RowInterest {
   ) => boolean;
 }
 
+/** Of a transaction that changed nothing that counts. */
 export const NO_ROWS: RowTotals = { inserted: 0, updated: 0, deleted: 0, moved: 0 };
 
 /** Adds up the rows of one segment's transactions. */

@@ -88,6 +88,7 @@ export const EVENT_FIELDS = {
   relationMap: { xid: "number", database: "number" },
 } as const;
 
+/** One of the kinds above. */
 export type IndexEventKind = keyof typeof EVENT_FIELDS;
 
 /** Where the record of an event begins and ends. */
