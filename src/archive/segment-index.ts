@@ -53,8 +53,7 @@ const REACH_MAX_BYTES: number = GIB;
 /**
  * Makes the index of a segment.
  *
- * @throws {HindsightError} `WAL_RECORD_INVALID` for damage in the segment, `OBJECT_CORRUPT` for damage in one before,
- *   and what the store throws.
+ * @throws {HindsightError} `WAL_RECORD_INVALID` for damage in the segment, and what the store throws.
  */
 export async function makeSegmentIndex(
   source: SegmentToIndex,
@@ -142,6 +141,20 @@ async function readableIndex(
   }
 }
 
+/** Damage of a segment is its own; of the one behind it only the first record is lost. */
+async function readableSegment(
+  archive: WalArchive,
+  name: string,
+  context: Context,
+): Promise<Buffer | undefined> {
+  try {
+    return await getWalFile(archive, name, context);
+  } catch (error) {
+    if (isFailure(error, "OBJECT_CORRUPT")) return undefined;
+    throw error;
+  }
+}
+
 /** Reads back from a segment to one in which a record begins, and then forward to the segment's end. */
 async function readRest(
   source: SegmentToIndex,
@@ -155,7 +168,7 @@ async function readRest(
     if (segments.length * segmentSizeBytes > REACH_MAX_BYTES) return undefined;
     context.signal.throwIfAborted();
     const name = formatSegmentName({ ...segment, number }, segmentSizeBytes);
-    const bytes = (await readSegment?.(name)) ?? (await getWalFile(archive, name, context));
+    const bytes = (await readSegment?.(name)) ?? (await readableSegment(archive, name, context));
     if (!bytes) return undefined;
     segments.unshift(bytes);
     const rest = readForward(source, number, segments);

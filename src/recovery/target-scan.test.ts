@@ -4,6 +4,7 @@ import { lsn } from "../model/lsn.ts";
 import { timeline, type TimelineHistory } from "../model/timeline.ts";
 import type { WalArchive } from "../repository/wal-archive.ts";
 import { createMemoryStore } from "../storage/memory.ts";
+import { listAll } from "../storage/object-store.ts";
 import {
   filler,
   restorePoint,
@@ -88,6 +89,20 @@ describe("a segment that is not stored", () => {
       lsn: lsn(5n * BigInt(SEGMENT_SIZE)),
     });
   });
+});
+
+test("damage of a segment before the beginning is no concern, although a record goes on from it", async () => {
+  const builder = new WalBuilder();
+  builder.append(transactionEnd("commit", 1, NOON));
+  builder.append(filler(SEGMENT_SIZE));
+  const { begin } = builder.append(transactionEnd("commit", 2, NOON));
+  const store = createMemoryStore();
+  const archive = await archiveIn(store, filesOf(builder));
+  for await (const { key } of listAll(store, "stanza/", { signal: createContext().signal })) {
+    if (key.endsWith(nameOf(1n))) store.tamper(key, (bytes) => bytes.subarray(0, 1000));
+  }
+  expect(idsOf(await scan(archive, { begin }))).toEqual([2]);
+  await expect(scan(archive)).rejects.toMatchObject({ code: "OBJECT_CORRUPT" });
 });
 
 describe("WAL that ends inside a segment", () => {
