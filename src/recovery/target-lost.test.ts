@@ -3,9 +3,10 @@ import { createContext } from "../base/context.ts";
 import { type Lsn, lsn } from "../model/lsn.ts";
 import { timeline } from "../model/timeline.ts";
 import { createMemoryStore } from "../storage/memory.ts";
+import { deletion, insertion } from "../wal/index.fixture.ts";
 import { SEGMENT_SIZE, transactionEnd, WalBuilder } from "../wal/wal.fixture.ts";
 import { archiveIn, filesOf, nameOf } from "./target.fixture.ts";
-import { listLost, type LostQuestion, type LostRelation } from "./target-lost.ts";
+import { listLost, type LostQuestion } from "./target-lost.ts";
 
 const NOON = "2025-01-01T12:00:00Z";
 const begins: Lsn[] = [];
@@ -26,6 +27,7 @@ async function list(
   const question = {
     archive: await archiveIn(createMemoryStore(), files),
     history: { timeline: timeline(1), ancestors: [] },
+    begin: lsn(BigInt(SEGMENT_SIZE)),
     stopLsn: begins[1] ?? lsn(0n),
     isApplied: false,
     blockSizeBytes: 8192,
@@ -54,34 +56,27 @@ test("a gap ends the list, and is told", async () => {
   });
 });
 
-test("whoever knows what a transaction did is asked by the position of its commit", async () => {
-  const relation: LostRelation = {
-    database: "shop",
-    schema: "public",
-    name: "orders",
-    inserted: 0,
-    updated: 0,
-    deleted: 7,
-    truncated: false,
-    dropped: false,
-  };
+test("what they did is told with all rows, also those before the target", async () => {
+  const rows = new WalBuilder();
+  rows.append(insertion({ xid: 200 }));
+  rows.switchSegment();
+  const { begin } = rows.append(transactionEnd("commit", 199, NOON));
+  rows.append(deletion({ xid: 200 }));
+  rows.append(deletion({ xid: 200 }));
+  rows.append(transactionEnd("commit", 200, NOON));
   const { transactions } = await listLost(
     {
-      archive: await archiveIn(createMemoryStore(), filesOf(builder)),
+      archive: await archiveIn(createMemoryStore(), filesOf(rows)),
       history: { timeline: timeline(1), ancestors: [] },
-      stopLsn: lsn(BigInt(SEGMENT_SIZE)),
-      isApplied: false,
+      begin: lsn(BigInt(SEGMENT_SIZE)),
+      stopLsn: begin,
+      isApplied: true,
       blockSizeBytes: 8192,
       countMax: 10,
-      describe: (commit) => (commit.lsn === begins[2] ? [relation] : undefined),
     },
     createContext(),
   );
-  expect(transactions.map(({ relations }) => relations?.[0]?.deleted)).toEqual([
-    undefined,
-    undefined,
-    7,
-    undefined,
-    undefined,
+  expect(transactions).toMatchObject([
+    { xid: 200n, relations: [{ name: "1663/5/16384", inserted: 1, deleted: 2 }] },
   ]);
 });

@@ -1,28 +1,19 @@
 // The transactions after a target, along the path to the end of the archive: what a recovery to it gives up.
 import type { Context } from "../base/context.ts";
 import type { Lsn } from "../model/lsn.ts";
+import { segmentNumberAt } from "../model/wal-segment.ts";
 import type { CommitFact } from "../restore/choose-backup.ts";
+import { commitRelations } from "./commit-relations.ts";
+import type { FoundRelation } from "./found-transaction.ts";
 import { isDamage } from "./history-segments.ts";
 import { commitOf } from "./target-behind.ts";
 import type { ArchivePath } from "./target-path.ts";
 import { scanHistory, type ScanProgress } from "./target-scan.ts";
 
-/** Rows of one relation, as find tells them. */
-export interface LostRelation {
-  readonly database: string;
-  readonly schema: string | undefined;
-  readonly name: string;
-  readonly inserted: number;
-  readonly updated: number;
-  readonly deleted: number;
-  readonly truncated: boolean;
-  readonly dropped: boolean;
-}
-
 /** A commit that is given up. */
 export interface LostTransaction extends CommitFact {
-  /** Undefined when nobody was asked. */
-  readonly relations: readonly LostRelation[] | undefined;
+  /** What it did; undefined where WAL before it is missing or damaged. */
+  readonly relations: readonly FoundRelation[] | undefined;
 }
 
 /** Everything after a target. */
@@ -37,14 +28,14 @@ export interface LostTransactions {
 
 /** From where, and how much. */
 export interface LostQuestion extends ArchivePath {
+  /** Where recovery begins: the beginning of the backup. Rows of what is lost may lie anywhere behind it. */
+  readonly begin: Lsn;
   /** Where recovery stops. */
   readonly stopLsn: Lsn;
   readonly isApplied: boolean;
   readonly blockSizeBytes: number;
   /** So many are listed; the rest is counted. */
   readonly countMax: number;
-  /** Says what a transaction did, by the position of its commit. */
-  readonly describe?: ((commit: CommitFact) => readonly LostRelation[] | undefined) | undefined;
   readonly onProgress?: ((progress: ScanProgress) => void) | undefined;
 }
 
@@ -53,8 +44,8 @@ export async function listLost(
   question: LostQuestion,
   context: Context,
 ): Promise<LostTransactions> {
-  const { stopLsn, isApplied, countMax, describe } = question;
-  const transactions: LostTransaction[] = [];
+  const { stopLsn, isApplied, countMax } = question;
+  const commits: CommitFact[] = [];
   let count = 0;
   let nextXid: bigint | undefined;
   let unreadable: string | undefined;
@@ -70,13 +61,27 @@ export async function listLost(
       if (event.kind !== "transactionEnd" || event.transaction.kind !== "commit") continue;
       if (isApplied && event.lsn === stopLsn) continue;
       count += 1;
-      if (transactions.length >= countMax) continue;
-      const commit = commitOf(event, nextXid);
-      transactions.push({ ...commit, relations: describe?.(commit) });
+      if (commits.length < countMax) commits.push(commitOf(event, nextXid));
     }
   } catch (error) {
     if (!isDamage(error)) throw error;
     unreadable = error.message;
   }
+  const relations = await relationsOf(question, commits, context);
+  const transactions = commits.map((commit) => ({
+    ...commit,
+    relations: relations.get(commit.lsn),
+  }));
   return { transactions, count, unreadable };
+}
+
+function relationsOf(
+  question: LostQuestion,
+  commits: readonly CommitFact[],
+  context: Context,
+): ReturnType<typeof commitRelations> {
+  const { archive, history, begin, blockSizeBytes } = question;
+  const first = segmentNumberAt(begin, archive.record.segmentSizeBytes);
+  const range = { archive, history, first, blockSizeBytes };
+  return commitRelations(range, new Set(commits.map(({ lsn }) => lsn)), context);
 }

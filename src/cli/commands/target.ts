@@ -111,6 +111,7 @@ async function lostTransactions(
     {
       archive,
       history,
+      begin: backup.startLsn,
       stopLsn,
       isApplied,
       blockSizeBytes: backup.blockSizeBytes,

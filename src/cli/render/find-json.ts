@@ -72,7 +72,8 @@ function transactionJson(
   };
 }
 
-function relationJson(relation: FoundRelation): Record<string, JsonValue> {
+/** What a transaction did to one relation. */
+export function relationJson(relation: FoundRelation): Record<string, JsonValue> {
   const { identity, replacedBy, rowsEstimate, movedIn, movedOut, rewritten } = relation;
   return {
     database: relation.database,

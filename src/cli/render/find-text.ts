@@ -9,7 +9,9 @@ import type { CommitFact } from "../../recovery/commit-fact.ts";
 import { restoreCommand } from "./find-command.ts";
 import type { FoundView } from "./find-json.ts";
 import { pointsAround } from "./points-around.ts";
+import { effectsText } from "./relation-effects.ts";
 import { formatTable } from "./table.ts";
+import { formatNumber } from "./units.ts";
 
 /** Relations of one transaction that are shown; the rest is counted. */
 const RELATION_COUNT_MAX = 20;
@@ -68,7 +70,7 @@ function relationLines({ relations }: FoundTransaction): readonly string[] {
   const shown = relations.slice(0, RELATION_COUNT_MAX);
   const rest = relations.length - shown.length;
   const table = formatTable(
-    shown.map((relation) => [`    ${fullName(relation)}`, effects(relation)]),
+    shown.map((relation) => [`    ${fullName(relation)}`, effectsText(relation)]),
   );
   return [
     ...(shown.length === 0 ? [] : [table]),
@@ -79,24 +81,6 @@ function relationLines({ relations }: FoundTransaction): readonly string[] {
 function fullName({ database, schema, name, identity }: FoundRelation): string {
   if (!identity) return `file ${name}`;
   return [database, schema ?? "?", name].join(".");
-}
-
-/** `12,003 deleted, 4 inserted` */
-function effects(relation: FoundRelation): string {
-  const { rowsEstimate, replacedBy } = relation;
-  const estimate = rowsEstimate === undefined ? "" : ` (about ${number(rowsEstimate)} rows)`;
-  const parts = [
-    relation.dropped ? `DROPPED${estimate}` : "",
-    relation.truncated ? `TRUNCATED${estimate}` : "",
-    replacedBy === undefined ? "" : `ALL ROWS REPLACED by ${number(replacedBy)}${estimate}`,
-    relation.deleted > 0 ? `${number(relation.deleted)} deleted` : "",
-    relation.updated > 0 ? `${number(relation.updated)} updated` : "",
-    relation.inserted > 0 ? `${number(relation.inserted)} inserted` : "",
-    relation.movedOut > 0 ? `${number(relation.movedOut)} moved out` : "",
-    relation.movedIn > 0 ? `${number(relation.movedIn)} moved in` : "",
-    relation.rewritten ? "rewritten, same rows" : "",
-  ];
-  return parts.filter((part) => part !== "").join(", ");
 }
 
 function commitText({ xid, lsn, at }: CommitFact, timeZone: string): string {
@@ -131,9 +115,5 @@ function gapDoubts({ view, result }: FoundView): readonly string[] {
 }
 
 function counted(count: number, noun: string): string {
-  return `${number(count)} ${noun}${count === 1 ? "" : "s"}`;
-}
-
-function number(value: number): string {
-  return value.toLocaleString("en-US");
+  return `${formatNumber(count)} ${noun}${count === 1 ? "" : "s"}`;
 }

@@ -4,17 +4,16 @@ import { formatLsn } from "../../model/lsn.ts";
 import type { RecoveryTarget } from "../../model/recovery-target.ts";
 import { describeHistory } from "../../model/timeline.ts";
 import { describeInstant, formatInstant } from "../../model/timestamp.ts";
+import type { FoundRelation } from "../../recovery/found-transaction.ts";
 import type { ResolvedTarget } from "../../recovery/target.ts";
-import type {
-  LostRelation,
-  LostTransaction,
-  LostTransactions,
-} from "../../recovery/target-lost.ts";
+import type { LostTransaction, LostTransactions } from "../../recovery/target-lost.ts";
 import { describeTarget } from "../../restore/choose-backup.ts";
 import { describeForecast, describeWal } from "../../restore/describe-plan.ts";
 import type { RouteForecast } from "../../restore/plan-forecast.ts";
 import type { Route } from "../../restore/plan-route.ts";
+import { relationJson } from "./find-json.ts";
 import type { JsonValue } from "./json.ts";
+import { effectsText } from "./relation-effects.ts";
 import { formatTable } from "./table.ts";
 import { commitJson, nearestJson, targetValue } from "./target-json.ts";
 
@@ -116,7 +115,7 @@ function lostJson({ transactions, count, unreadable }: LostTransactions): JsonVa
       xid: String(xid),
       lsn: formatLsn(lsn),
       time: formatInstant(at),
-      ...(relations ? { relations: relations.map((each) => ({ ...each })) } : {}),
+      relations: relations?.map(relationJson) ?? null,
     })),
     rest: count - transactions.length,
     unreadable: unreadable ?? null,
@@ -126,7 +125,9 @@ function lostJson({ transactions, count, unreadable }: LostTransactions): JsonVa
 function lostLines({ transactions, count, unreadable }: LostTransactions): readonly string[] {
   const rest = count - transactions.length;
   return [
-    count === 0 ? "nothing that is archived is given up" : `given up: ${count} transactions`,
+    count === 0
+      ? "nothing that is archived is given up"
+      : `given up: ${count} transaction${count === 1 ? "" : "s"}`,
     ...(transactions.length === 0 ? [] : [formatTable(transactions.map(lostRow))]),
     ...(rest > 0 ? [`and ${rest} more; --limit=${count} shows all`] : []),
     ...(unreadable === undefined ? [] : [`what lies behind cannot be read: ${unreadable}`]),
@@ -139,16 +140,9 @@ function lostRow({ xid, lsn, at, relations = [] }: LostTransaction): readonly st
 }
 
 /** `public.orders: 3 inserted, 104 deleted` */
-function describeRelation(relation: LostRelation): string {
-  const { schema, name, inserted, updated, deleted, truncated, dropped } = relation;
-  const counts = [
-    inserted > 0 && `${inserted} inserted`,
-    updated > 0 && `${updated} updated`,
-    deleted > 0 && `${deleted} deleted`,
-    truncated && "truncated",
-    dropped && "dropped",
-  ].filter((part) => part !== false);
-  return `${schema === undefined ? "" : `${schema}.`}${name}: ${counts.join(", ")}`;
+function describeRelation(relation: FoundRelation): string {
+  const { schema, name } = relation;
+  return `${schema === undefined ? "" : `${schema}.`}${name}: ${effectsText(relation)}`;
 }
 
 /** The command that restores to exactly this; the directory is for its reader to choose. */

@@ -14,3 +14,8 @@ export function formatDuration(seconds: number): string {
 export function roundSeconds(seconds: number): number {
   return Math.round(seconds * 1000) / 1000;
 }
+
+/** `60,104` */
+export function formatNumber(value: number): string {
+  return value.toLocaleString("en-US");
+}
