@@ -4,6 +4,7 @@ import { EXIT, failure } from "../../model/failure.ts";
 import { parseTimeTarget } from "../../model/timestamp.ts";
 import { findTransactions, type FindQuery } from "../../recovery/find.ts";
 import { parseRelationName } from "../../recovery/relation-filter.ts";
+import { followingOptions } from "../following-options.ts";
 import { firstSegmentFor, historyView } from "../history-view.ts";
 import type { Invocation } from "../invocation.ts";
 import { findJson } from "../render/find-json.ts";
@@ -28,7 +29,7 @@ async function find({ settings, context, output }: Invocation): Promise<number> 
   const result = await withProgress((onProgress) =>
     findTransactions({ ...view, first, onProgress }, query, context),
   );
-  const found = { view, query, result };
+  const found = { view, query, result, options: followingOptions(settings) };
   const picture = settings.get("timeline") ? [historyPicture(found), ""] : [];
   output.result([...picture, findText(found)].join("\n"), findJson(found));
   return EXIT.done;

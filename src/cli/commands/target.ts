@@ -18,6 +18,7 @@ import {
   unreachableJson,
 } from "../render/target-result.ts";
 import { adviseOtherRepository, firstRepository, openArchive } from "../repositories.ts";
+import { followingOptions } from "../following-options.ts";
 import { readReference } from "../restore-request.ts";
 import { readTimeline } from "../restore-target.ts";
 import { parseTargetExpression } from "../target-expression.ts";
@@ -73,7 +74,7 @@ async function compileTarget(
     resolved,
     forecast: await forecastRoute(archive, route, context),
     lost: await lostTransactions(settings, { archive, route, resolved, onSegment }, context),
-    commandOptions: commandOptions(settings),
+    commandOptions: followingOptions(settings),
   };
 }
 
@@ -120,15 +121,4 @@ async function lostTransactions(
     },
     context,
   );
-}
-
-/** Options that the restore needs as this command did; the target's own come with it. */
-function commandOptions(settings: Settings): readonly string[] {
-  const isGiven = settings.origin("config") === "flag" && settings.configFile !== undefined;
-  const repo = settings.get("repo");
-  return [
-    ...(isGiven ? [`--config=${settings.configFile}`] : []),
-    `--stanza=${settings.requireStanza()}`,
-    ...(repo === undefined ? [] : [`--repo=${repo}`]),
-  ];
 }

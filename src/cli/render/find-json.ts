@@ -14,10 +14,13 @@ import { pointsAround } from "./points-around.ts";
 export interface FoundView {
   readonly view: HistoryView;
   readonly result: FindResult;
+  /** Options that a command which is advised needs. */
+  readonly options: readonly string[];
 }
 
 /** Numbers that can pass 2^53 are texts. */
-export function findJson({ view, result }: FoundView): Record<string, JsonValue> {
+export function findJson(found: FoundView): Record<string, JsonValue> {
+  const { view, result } = found;
   const { archive, history } = view;
   const { segmentSizeBytes } = archive.record;
   const nameOf = (number: bigint): string =>
@@ -25,7 +28,7 @@ export function findJson({ view, result }: FoundView): Record<string, JsonValue>
   return {
     stanza: archive.stanza,
     timeline: history.timeline,
-    transactions: result.transactions.map((each) => transactionJson(each, { view, result })),
+    transactions: result.transactions.map((each) => transactionJson(each, found)),
     matched: result.matchedCount,
     searched: {
       segments: result.profile.length,
@@ -44,7 +47,7 @@ export function findJson({ view, result }: FoundView): Record<string, JsonValue>
 
 function transactionJson(
   found: FoundTransaction,
-  { view, result }: FoundView,
+  { view, result, options }: FoundView,
 ): Record<string, JsonValue> {
   const { stopBefore, timeline } = found;
   const around = pointsAround(result.points, found.lsn);
@@ -68,7 +71,7 @@ function transactionJson(
     aborted: found.isAborted,
     incomplete: found.isIncomplete,
     globalIdentifier: found.globalIdentifier ?? null,
-    restore: restoreCommand(found, view.archive.stanza),
+    restore: restoreCommand(found, { backups: view.backups, options }) ?? null,
   };
 }
 

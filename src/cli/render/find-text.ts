@@ -17,21 +17,23 @@ import { formatNumber } from "./units.ts";
 const RELATION_COUNT_MAX = 20;
 
 /** Everything that was found, and what could not be looked at. */
-export function findText({ view, result }: FoundView): string {
+export function findText(all: FoundView): string {
+  const { view, result } = all;
   const { transactions, matchedCount } = result;
   const more = matchedCount - transactions.length;
   return [
-    ...transactions.map((found) => `${transactionText(found, { view, result })}\n`),
+    ...transactions.map((found) => `${transactionText(found, all)}\n`),
     ...(more > 0 ? [`${counted(more, "more transaction")} matched; --limit=N shows more.`] : []),
     ...(matchedCount === 0 ? ["No transaction matched."] : []),
     `Searched ${counted(result.profile.length, "WAL segment")} of timeline ${view.history.timeline}.`,
-    ...doubts({ view, result }),
+    ...unindexedDoubt(result),
+    ...gapDoubts(all),
     "Unlogged and temporary tables leave no trace in WAL.",
   ].join("\n");
 }
 
-function transactionText(found: FoundTransaction, { view, result }: FoundView): string {
-  const { timeZone, archive } = view;
+function transactionText(found: FoundTransaction, { view, result, options }: FoundView): string {
+  const { timeZone, backups } = view;
   const { before, after } = pointsAround(result.points, found.lsn);
   const verb = found.isAborted ? "rolled back" : "committed";
   const facts: string[][] = [];
@@ -45,13 +47,15 @@ function transactionText(found: FoundTransaction, { view, result }: FoundView): 
   if (near !== "") facts.push(["restore points", near]);
   facts.push(...stopText(found));
   if (!found.isAborted)
-    facts.push(["to the instant before", restoreCommand(found, archive.stanza)]);
+    facts.push(["to the instant before", restoreCommand(found, { backups, options }) ?? TOO_EARLY]);
   return [
     `transaction ${found.xid} ${verb} ${describeInstant(found.at, timeZone)}`,
     ...relationLines(found),
     ...facts.map(([title = "", text = ""]) => `    ${title}: ${text}`),
   ].join("\n");
 }
+
+const TOO_EARLY = "no backup was complete by then, so it cannot be reached";
 
 function stopText({ stopBefore, isIncomplete }: FoundTransaction): readonly string[][] {
   const facts: string[][] = [];
@@ -85,10 +89,6 @@ function fullName({ database, schema, name, identity }: FoundRelation): string {
 
 function commitText({ xid, lsn, at }: CommitFact, timeZone: string): string {
   return `${describeInstant(at, timeZone)} (transaction ${xid}, ${formatLsn(lsn)})`;
-}
-
-function doubts({ view, result }: FoundView): readonly string[] {
-  return [...unindexedDoubt(result), ...gapDoubts({ view, result })];
 }
 
 function unindexedDoubt({ unindexedCount }: FindResult): readonly string[] {
