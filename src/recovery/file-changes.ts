@@ -48,6 +48,8 @@ export interface FileWork {
   readonly rewritten: readonly RelationId[];
   /** Rows of pg_class that it deleted. */
   readonly classDeletions: number;
+  /** Whether a file was made within the known history and never got a row. */
+  readonly isEmpty: (file: RelationLocator) => boolean;
   /** What it did to the rows of a file. */
   readonly rowsOf: (file: RelationLocator) => RowCounts | undefined;
 }
@@ -62,7 +64,7 @@ export function fileChanges(work: FileWork, book: RelationBook): readonly FileCh
   for (const { file, identity, successor } of all) {
     // Noted for what comes later, of indexes and TOAST tables too.
     if (successor && identity) book.addFile(successor, identity, work.lsn);
-    if (identity && !KINDS_WITH_ROWS.has(identity.kind)) continue;
+    if (identity ? !KINDS_WITH_ROWS.has(identity.kind) : work.isEmpty(file)) continue;
     const kind = kindOf({ file, identity, successor }, work);
     const rowsAfter = (kind === "replaced" && successor && work.rowsOf(successor)?.inserted) || 0;
     changes.push({ kind, file, successor, identity, rowsAfter });
@@ -134,8 +136,8 @@ function kindOf({ identity, successor }: Replacement, work: FileWork): FileChang
   const isRewritten = identity !== undefined && isOneOf(work.rewritten, identity);
   if (successor) {
     const rows = work.rowsOf(successor);
-    if (rows && rows.inserted > 0) return "replaced";
     if (rows && rows.pages > 0) return "rewritten";
+    if (rows && rows.inserted > 0) return "replaced";
     return isRewritten ? kindOfEmpty(identity) : "truncated";
   }
   if (isRewritten) return kindOfEmpty(identity);

@@ -6,6 +6,7 @@ import type { RelationLocator } from "../model/relation.ts";
 import { END_FLAGS, type EndDetail, type RowCounts, type WalIndex } from "../wal/index-content.ts";
 import type { IndexEvent } from "../wal/index-events.ts";
 import { type CommitPlace, endLsnOf, patternRows } from "./commit-fact.ts";
+import { FileCensus } from "./file-census.ts";
 import { type FileChange, fileChanges } from "./file-changes.ts";
 import type { IndexedSegment } from "./history-segments.ts";
 import { addFileRows, fileKey, PendingWork, type Work } from "./pending-work.ts";
@@ -47,6 +48,7 @@ const PG_CLASS = 1259;
 export class TransactionWalk {
   readonly #book: RelationBook;
   readonly #interest: WalkInterest;
+  readonly #census: FileCensus = new FileCensus();
   #pending: PendingWork = new PendingWork();
   /** Transactions that ran where it was first told which ones run. */
   readonly #early: Set<number> = new Set();
@@ -75,6 +77,7 @@ export class TransactionWalk {
       this.#takeEvent(event);
       if (event.kind === "runningTransactions") oldestRunningXid = event.oldestRunningXid;
     }
+    this.#census.addRows(index);
     const totals = new PatternTotals(index, this.#book, this.#interest);
     const commit: Cursor = { ...EMPTY_CURSOR, index, nextXid: this.#nextXid };
     for (let row = 0; row < index.ends.count; row += 1) {
@@ -102,6 +105,7 @@ export class TransactionWalk {
         break;
       case "fileCreate":
         this.#book.addTurn(event.relation, event.lsn);
+        if (event.fork === "main") this.#census.addMade(event.relation);
         break;
       case "runningTransactions":
         if (this.#knownFrom === undefined) for (const xid of event.xids) this.#early.add(xid);
@@ -141,7 +145,10 @@ export class TransactionWalk {
     for (const rows of patternRows(index, pattern)) addFileRows(work.rows, rows);
     commit.work = work;
     commit.changes = commit.isAborted ? NO_CHANGES : this.#changes(work, lsn, detail);
-    for (const file of detail?.droppedRelations ?? []) this.#book.addTurn(file, lsn);
+    for (const file of detail?.droppedRelations ?? []) {
+      this.#book.addTurn(file, lsn);
+      this.#census.forget(file);
+    }
     if (!commit.isAborted) hideNewRows(work, commit.changes, detail);
     commit.totals = totals.ofRows([...work.rows.values()], lsn);
   }
@@ -171,6 +178,7 @@ export class TransactionWalk {
         lsn,
         created: work.created.map(({ file }) => file),
         dropped,
+        isEmpty: (file) => this.#census.isEmpty(file),
         droppedObjects: this.#interest.majorVersion >= 15 ? detail?.droppedObjects : undefined,
         truncated: work.truncated,
         rewritten: work.rewritten,
@@ -195,7 +203,10 @@ function hideNewRows(
   changes: readonly FileChange[],
   detail: EndDetail | undefined,
 ): void {
-  for (const { successor } of changes) if (successor) rows.delete(fileKey(successor));
+  for (const { successor, kind } of changes) {
+    // What came into a table after it was rewritten page by page did come in.
+    if (successor && kind !== "rewritten") rows.delete(fileKey(successor));
+  }
   const dropped = new Set((detail?.droppedRelations ?? []).map(fileKey));
   for (const { file } of created) if (dropped.has(fileKey(file))) rows.delete(fileKey(file));
 }
