@@ -248,10 +248,14 @@ async function changeOwnRows(worker: Worker): Promise<void> {
   );
   const effect = effectOf(worker, ownTable(number));
   // What is done to rows of a new file is seen by nobody but for the rows that came into it.
-  if (effect.truncated === true || effect.replacedBy !== undefined) {
+  // A table that was rewritten without a row and then filled looks in WAL like one that was rewritten with these rows.
+  const isNewFile =
+    effect.truncated === true || effect.rewritten === true || effect.replacedBy !== undefined;
+  if (isNewFile) {
     if (operation === "inserted" && changed > 0) {
       effect.replacedBy = (effect.replacedBy ?? 0) + changed;
       effect.truncated = false;
+      effect.rewritten = false;
     }
   } else count(worker, ownTable(number), { [operation]: changed });
 }
