@@ -115,32 +115,36 @@ function isKnown({ blocks, limits }: Known, row: Row): boolean {
 }
 
 describe.each(MAJORS)("PostgreSQL %i", (major) => {
-  const name = "every block of a main fork that a summary names is known (needs 17 or later)";
-  test.skipIf(major < 17)(name, async () => {
-    await using cluster = await startCluster({ major, settings: SETTINGS });
-    await cluster.sql("checkpoint");
-    const begin = await insertLsn(cluster);
-    for (const statements of WORKLOAD) await cluster.sql(statements);
-    const end = await insertLsn(cluster);
-    await cluster.sql("checkpoint");
-    await waitUntil("WAL to be summarized", async () => {
-      const place = await cluster.value("select summarized_lsn from pg_get_wal_summarizer_state()");
-      return parseLsn(place ?? "0/0") >= end;
-    });
-    const range = [
-      segmentNumberAt(begin, SEGMENT_SIZE),
-      segmentNumberAt(end, SEGMENT_SIZE),
-    ] as const;
-    const known = await indexAll(cluster, range);
-    const rows = await cluster.sql(
-      `select c.* from pg_available_wal_summaries() s,
+  test.skipIf(major < 17)(
+    "every block of a main fork that a summary names is known (needs 17)",
+    async () => {
+      await using cluster = await startCluster({ major, settings: SETTINGS });
+      await cluster.sql("checkpoint");
+      const begin = await insertLsn(cluster);
+      for (const statements of WORKLOAD) await cluster.sql(statements);
+      const end = await insertLsn(cluster);
+      await cluster.sql("checkpoint");
+      await waitUntil("WAL to be summarized", async () => {
+        const place = await cluster.value(
+          "select summarized_lsn from pg_get_wal_summarizer_state()",
+        );
+        return parseLsn(place ?? "0/0") >= end;
+      });
+      const range = [
+        segmentNumberAt(begin, SEGMENT_SIZE),
+        segmentNumberAt(end, SEGMENT_SIZE),
+      ] as const;
+      const known = await indexAll(cluster, range);
+      const rows = await cluster.sql(
+        `select c.* from pg_available_wal_summaries() s,
          pg_wal_summary_contents(s.tli, s.start_lsn, s.end_lsn) c
        where s.start_lsn >= $1 and s.end_lsn <= $2 and c.relforknumber = 0`,
-      [await summaryBegin(cluster, begin), await summaryEnd(cluster, end)],
-    );
-    expect(rows.length).toBeGreaterThan(1000);
-    expect(rows.filter((row) => !isKnown(known, row))).toEqual([]);
-  });
+        [await summaryBegin(cluster, begin), await summaryEnd(cluster, end)],
+      );
+      expect(rows.length).toBeGreaterThan(1000);
+      expect(rows.filter((row) => !isKnown(known, row))).toEqual([]);
+    },
+  );
 });
 
 /** The first summary that begins behind the place where indexing begins. */
