@@ -7,7 +7,7 @@
 // the end. Prints the number of segments and transactions, the sizes of segments and indexes, and for each search the
 // median of the runs in milliseconds, beside `hindsight version`, which does nothing.
 import { execFile } from "node:child_process";
-import { mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
@@ -96,6 +96,7 @@ if (firstName === undefined) throw new Error(`there is no WAL segment in ${direc
 const work = await mkdtemp(join(tmpdir(), "hindsight-find-"));
 try {
   const repository = join(work, "repository");
+  await mkdir(repository);
   const archive = await openArchive(repository, await readFile(join(directory, firstName)));
   const transactionCount = await fill(archive, directory, names);
   const config = join(work, "hindsight.conf");

@@ -44,7 +44,9 @@ function settleMoves(
     const { identity, rows } = each;
     if (!identity || rows.inserted === 0 || unsettled === 0) return each;
     if (!book.ancestors(identity, lsn).some(({ oid }) => ancestors.has(oid))) return each;
-    const moved = Math.min(unsettled, rows.inserted);
+    // A row never moves to the partition that it left.
+    const fromOthers = sumOf(users, "movedOut") - rows.movedOut - rows.movedIn;
+    const moved = Math.max(0, Math.min(unsettled, rows.inserted, fromOthers));
     unsettled -= moved;
     const settled = { inserted: rows.inserted - moved, movedIn: rows.movedIn + moved };
     return { ...each, rows: { ...rows, ...settled } };

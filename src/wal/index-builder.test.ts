@@ -232,6 +232,19 @@ describe("a segment boundary", () => {
     }
   });
 
+  test("between the halves of a move to another partition is no boundary", () => {
+    const builder = new WalBuilder();
+    builder.append(deletion({ xid: 700, flags: DELETE_IS_PARTITION_MOVE }));
+    builder.switchSegment();
+    builder.append(insertion({ xid: 700, relation: ITEMS }));
+    builder.append(insertion({ xid: 700, relation: ITEMS }));
+    builder.append(transactionEnd("commit", 700, AT));
+    expect(committedRows(indexesOf(builder))).toEqual({
+      "700/16384": { ...NOTHING, movedOut: 1 },
+      "700/16390": { ...NOTHING, movedIn: 1, inserted: 1 },
+    });
+  });
+
   test("inside a record needs what the segment before left", () => {
     const builder = nearSegmentEnd(40);
     builder.append(filler(500));
@@ -244,7 +257,12 @@ describe("a segment boundary", () => {
       previous: undefined,
     };
     expect(buildWalIndex(segment, source)).toBeUndefined();
-    const foreign = { lastRecord: undefined, unfinished: undefined, nextXid: undefined };
+    const foreign = {
+      lastRecord: undefined,
+      unfinished: undefined,
+      nextXid: undefined,
+      moving: [],
+    };
     expect(buildWalIndex(segment, { ...source, previous: foreign })).toBeUndefined();
   });
 

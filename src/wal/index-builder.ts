@@ -13,7 +13,7 @@ import { segmentBegin } from "../model/wal-segment.ts";
 import type { SystemIdentifier } from "../model/system-identifier.ts";
 import type { BlockLayout } from "./block-reference.ts";
 import { BlockLists } from "./index-blocks.ts";
-import { INDEX_BUILDER_VERSION, type WalIndex } from "./index-content.ts";
+import { INDEX_BUILDER_VERSION, type MovingRows, type WalIndex } from "./index-content.ts";
 import type { EventPlace } from "./index-events.ts";
 import { EndCollector } from "./index-ends.ts";
 import { FactCollector } from "./index-facts.ts";
@@ -40,6 +40,7 @@ import { XLOG_OPERATION } from "./resource-manager/xlog.ts";
 
 /** What the index of the segment before hands on. */
 export interface IndexRest extends ReaderRest {
+  readonly moving: readonly MovingRows[];
   readonly nextXid: bigint | undefined;
 }
 
@@ -95,8 +96,8 @@ export function buildWalIndex(segment: Uint8Array, source: IndexSource): WalInde
  */
 export function indexRest(index: WalIndex): IndexRest | undefined {
   if (index.isUnfinishedCut || index.end !== undefined) return undefined;
-  const { last, unfinished, nextXid } = index;
-  return last && { lastRecord: last.lsn, unfinished, nextXid };
+  const { last, unfinished, nextXid, moving } = index;
+  return last && { lastRecord: last.lsn, unfinished, nextXid, moving };
 }
 
 function keptRest(
@@ -134,6 +135,7 @@ class IndexBuilder {
     const begin = segmentBegin(source.segmentNumber, source.segmentSizeBytes);
     this.#ends = new EndCollector(begin, this.#rows);
     this.#facts = new FactCollector(source.previous?.nextXid);
+    for (const { xid, count } of source.previous?.moving ?? []) this.#moving.set(xid, count);
   }
 
   /** Whether no record was taken. */
@@ -161,6 +163,7 @@ class IndexBuilder {
       case RESOURCE_MANAGER.transaction: {
         const prepared = this.#ends.take(record);
         if (prepared) this.#facts.takePrepare(record, prepared);
+        else if (this.#moving.size > 0) this.#moving.delete(record.xid);
         return;
       }
       case RESOURCE_MANAGER.heap:
@@ -192,6 +195,7 @@ class IndexBuilder {
       ...this.#ends.finish(),
       ...this.#facts.finish(),
       relations: this.#relations.all,
+      moving: [...this.#moving].map(([xid, count]) => ({ xid, count })),
       patterns: this.#rows.patterns,
       open,
       blocks: this.#blocks.finish(),

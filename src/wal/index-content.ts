@@ -88,6 +88,12 @@ export interface OpenRows {
   readonly pattern: number;
 }
 
+/** Rows of a transaction on their way from one partition to another. */
+export interface MovingRows {
+  readonly xid: number;
+  readonly count: number;
+}
+
 /** Blocks of one fork that records refer to. */
 export interface ChangedBlocks {
   /** A place in `relations`. */
@@ -119,6 +125,8 @@ export interface WalIndex {
   readonly isUnfinishedCut: boolean;
   /** The next transaction id, with its epoch, as a checkpoint near this segment had it. */
   readonly nextXid: bigint | undefined;
+  /** Rows that left a partition and have not come into another one yet, by transaction. */
+  readonly moving: readonly MovingRows[];
   /** Resource managers of extensions that wrote records; what they did to pages is not known. */
   readonly customResourceManagers: readonly number[];
   readonly relations: readonly RelationLocator[];
