@@ -56,6 +56,8 @@ export class Search {
   /** As WAL has it. */
   readonly #xid: number | undefined;
   readonly #best: BestList<Candidate>;
+  #rankedTotals: WalkedCommit["totals"] | undefined;
+  #rank: Rank | undefined;
   #before: CommitPlace | undefined;
   /** Results whose next commit is not known yet. */
   #waiting: Candidate[] = [];
@@ -118,11 +120,7 @@ export class Search {
     const at = index.ends.at[row]!;
     if (at < this.#fromMicroseconds || at > this.#toMicroseconds) return;
     if (this.#xid !== undefined && !this.#isAsked(commit)) return;
-    const changes = commit.changes.length === 0 ? commit.changes : this.#counting(commit);
-    const isIrreversible = work?.irreversible !== undefined && this.#filter === undefined;
-    const effect = { totals: commit.totals, changes, isIrreversible };
-    const rank =
-      rankOf(effect, this.#query.operation) ?? (this.#xid === undefined ? undefined : NO_RANK);
+    const rank = this.#rankOf(commit) ?? (this.#xid === undefined ? undefined : NO_RANK);
     if (!rank || !this.#isLarge(commit, rank)) return;
     this.matchedCount += 1;
     const candidate: Candidate = {
@@ -138,6 +136,20 @@ export class Search {
       after: undefined,
     };
     if (this.#best.offer(candidate)) this.#waiting.push(candidate);
+  }
+
+  #rankOf(commit: WalkedCommit): Rank | undefined {
+    const { totals, work } = commit;
+    // Most do what the one before did, and the walk hands on the same sums.
+    if (!work && totals === this.#rankedTotals) return this.#rank;
+    const changes = commit.changes.length === 0 ? commit.changes : this.#counting(commit);
+    const isIrreversible = work?.irreversible !== undefined && this.#filter === undefined;
+    const rank = rankOf({ totals, changes, isIrreversible }, this.#query.operation);
+    if (!work) {
+      this.#rankedTotals = totals;
+      this.#rank = rank;
+    }
+    return rank;
   }
 
   #isAsked({ index, row, nextXid }: WalkedCommit): boolean {
