@@ -90,6 +90,11 @@ export class Search {
     this.#before = place;
   }
 
+  /** Lets go of indexes that only commits hold which are wanted less than others; for the end of a segment. */
+  settle(): void {
+    this.#best.settle();
+  }
+
   /** Whether nothing that is asked for can follow; commits are nearly in the order of their times. */
   isOver({ index: { ends } }: IndexedSegment): boolean {
     if (this.#toMicroseconds === Infinity || ends.count === 0 || this.#waiting.length > 0)
