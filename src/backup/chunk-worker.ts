@@ -7,12 +7,13 @@ import {
   readChunkSync,
   readPagesSync,
 } from "../postgres/data-directory/read-file.ts";
+import { allocatePages } from "../postgres/page-checksum.ts";
 import { encodeBlob } from "../repository/blob.ts";
 import type { ChunkAnswer, ChunkJob, ChunkPiece, PieceOutcome } from "./chunk-job.ts";
 import { CHUNK_SIZE_BYTES } from "./copy-plan.ts";
 
 // Every worker has one chunk in its hands at a time. `encodeBlob` keeps nothing of it.
-const chunk = Buffer.from(new ArrayBuffer(CHUNK_SIZE_BYTES));
+const chunk = allocatePages(CHUNK_SIZE_BYTES);
 
 serveJobs((job: ChunkJob) => ({ result: encodeChunk(job) }));
 
