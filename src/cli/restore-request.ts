@@ -71,6 +71,7 @@ async function baseRequest(
     set,
     destination: settings.require("pg-path"),
     overwrite: settings.get("delta") || settings.get("force"),
+    delta: settings.get("delta"),
     archiveMode: settings.get("archive-mode") ?? defaultArchiveMode(settings),
     recoveryOptions: new Map(Object.entries(settings.get("recovery-option"))),
     tablespaces: {

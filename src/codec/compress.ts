@@ -50,8 +50,10 @@ export function expand(stored: Uint8Array, kind: Compression, plainSizeBytes: nu
 
 function expandAtMost(stored: Uint8Array, kind: Compression, sizeMaxBytes: number): Buffer {
   if (kind === "none") return Buffer.from(stored.buffer, stored.byteOffset, stored.byteLength);
-  // Zero is no valid limit for zlib; the caller compares the exact size anyway.
-  const options = { maxOutputLength: Math.max(1, sizeMaxBytes) };
+  // Zero is no valid limit for zlib; the caller compares the exact size anyway. One chunk holds all of the result, so that
+  // nothing is gathered and copied afterwards.
+  const maxOutputLength = Math.max(1, sizeMaxBytes);
+  const options = { maxOutputLength, chunkSize: Math.max(64, maxOutputLength) };
   try {
     return kind === "zstd" ? zstdDecompressSync(stored, options) : gunzipSync(stored, options);
   } catch (cause) {

@@ -13,6 +13,7 @@ import type { Location, Owner } from "./location.ts";
 import { formatMarker, MARKER_FILE } from "./marker.ts";
 import { OpenTree } from "./open-tree.ts";
 import type { RestorePlan } from "./plan.ts";
+import { type Belongings, prune } from "./prune.ts";
 
 /** Files and directories synced at a time: one journal commit serves them all. */
 const SYNC_CONCURRENCY_MAX = 16;
@@ -66,19 +67,32 @@ export class Places implements AsyncDisposable {
     return new Places(data, trees);
   }
 
-  /** Removes what the plan said is removed; pg_control before anything else, so that nothing half removed can start. */
+  /** Removes pg_control, before anything else is touched: from here on PostgreSQL does not start from what lies there. */
+  async disarm(): Promise<void> {
+    if (!(await contentOf(this.data.path)).includes("global")) return;
+    await this.data.removeFile(CONTROL_FILE);
+    await this.data.syncDirectory(textPath("global")).catch(ignoreReplaced);
+  }
+
+  /** Removes everything that the plan said is removed. */
   async clear(plan: RestorePlan, signal: AbortSignal): Promise<void> {
     const kept = new Set<string>([MARKER_FILE, LOST_AND_FOUND]);
-    if ((await contentOf(this.data.path)).includes("global")) {
-      await this.data.removeFile(CONTROL_FILE);
-      await this.data.syncDirectory(textPath("global")).catch(ignoreReplaced);
-    }
     await this.data.removeContent(ROOT_PATH, { kept, signal });
     await this.data.syncDirectory(ROOT_PATH);
     for (const { oid, removed } of plan.tablespaces) {
       for (const name of removed) {
         await this.#tablespaces.get(oid)?.removeDirectory(textPath(name), signal);
       }
+    }
+  }
+
+  /** Removes of what the plan said is removed only what the backup has not, or has as something else. */
+  async prune(plan: RestorePlan, belongings: Belongings, signal: AbortSignal): Promise<void> {
+    await prune(this.data, { belongings }, signal);
+    await this.data.syncDirectory(ROOT_PATH);
+    for (const { oid, removed } of plan.tablespaces) {
+      const tree = this.#tablespaces.get(oid);
+      if (tree) await prune(tree, { belongings, only: removed }, signal);
     }
   }
 

@@ -26,6 +26,8 @@ export interface RestoreRequest extends RouteRequest {
   readonly destination: string;
   /** `--delta` or `--force`: a data directory that is there is replaced. */
   readonly overwrite: boolean;
+  /** `--delta`: what is there and right is kept. */
+  readonly delta: boolean;
   /** `off` for a copy beside production, whose WAL must not mix with production's. */
   readonly archiveMode: "preserve" | "off";
   /** `--recovery-option`, as given. */
@@ -62,6 +64,8 @@ export interface RestorePlan {
   /** Undefined for type none, which recovers nothing. */
   readonly wal: WalPlan | undefined;
   readonly destination: DestinationPlan;
+  /** Whether files that are there may be right and are kept then. */
+  readonly isDelta: boolean;
   readonly tablespaces: readonly TablespacePlan[];
   readonly survey: ManifestSurvey;
   readonly recovery: RecoverySettings;
@@ -121,6 +125,7 @@ export async function planRestore(given: RestoreRequest, context: Context): Prom
     forecast: await forecastRoute(request, route, context),
     wal: route.wal,
     destination,
+    isDelta: request.delta && isFilled(destination),
     tablespaces,
     survey,
     recovery: planSettings(request, route, survey),
@@ -129,6 +134,11 @@ export async function planRestore(given: RestoreRequest, context: Context): Prom
     notes: [...(route.answer?.notes ?? []), ...notesOn(destination, tablespaces)],
     warnings: [...options.warnings, ...warningsOn(request, route, survey)],
   };
+}
+
+/** Whether anything is there that a restore of ours may look at. */
+function isFilled({ state }: DestinationPlan): boolean {
+  return state === "cluster" || state === "aborted";
 }
 
 async function planPlaces(

@@ -94,7 +94,7 @@ export const RESTORE_OPTIONS = {
     commands: ["restore", "stop", "stanza-delete", "expire"],
     commandLineOnly: true,
     summary:
-      "restore over a stopped cluster or an unfinished restore; everything in it is replaced",
+      "restore over a stopped cluster or an unfinished restore; everything in it is removed first",
   },
   "archive-mode": {
     type: "enum",
