@@ -78,6 +78,10 @@ async function baseRequest(
       byName: new Map(Object.entries(settings.get("tablespace-map"))),
       all: settings.get("tablespace-map-all"),
     },
+    links: {
+      byName: new Map(Object.entries(settings.get("link-map"))),
+      all: settings.get("link-all"),
+    },
     restoreCommand: (flags) => archiveGetCommand(settings, flags),
     // A recovery that we drive promotes only when told to; a directory that is handed over, when its DBA resumes it.
     interlock: settings.get("start") ? "strict" : "pause",

@@ -78,6 +78,7 @@ function describePlaces({
   destination,
   isDelta,
   tablespaces,
+  walLink,
   survey,
 }: RestorePlan): readonly string[] {
   const kept = ", which is REPLACED by the backup; what equals it is kept";
@@ -94,7 +95,9 @@ function describePlaces({
       ({ name, path, original, removed }) =>
         `tablespace "${name}" goes to ${path}${path === original ? "" : ` (was ${original})`}${removed.length > 0 ? files : ""}`,
     ),
-    ...survey.links.map((link) => `link ${showPath(link)} becomes a directory`),
+    ...(walLink
+      ? [`pg_wal goes to ${walLink.path}${walLink.isFilled ? ", WHERE ITS WAL IS REMOVED" : ""}`]
+      : [...survey.links.keys()].map((link) => `link ${showPath(link)} becomes a directory`)),
   ];
 }
 

@@ -8,7 +8,7 @@ import type { ManifestEntry, ManifestFile } from "../repository/manifest.ts";
 import type { PackEntry } from "../repository/pack-format.ts";
 import { unpackBlob } from "../repository/packed-blob.ts";
 import { contentDigest, proveDigest } from "./content-proof.ts";
-import { badEntry, tablespaceOidOf } from "./entry-path.ts";
+import { badEntry } from "./entry-path.ts";
 import { type FileUnit, groupSmall, isSmall, planFile, type PlannedFile } from "./file-units.ts";
 import { forEachPulled } from "./lanes.ts";
 import { restoreLargeFile } from "./large-file.ts";
@@ -21,8 +21,8 @@ import type { WorkerCrew } from "./worker-crew.ts";
 export interface WriterOptions {
   readonly places: Places;
   readonly packs: readonly PackEntry[];
-  /** What each tablespace's link shall say, by OID. */
-  readonly links: ReadonlyMap<number, string>;
+  /** What the links of the data directory shall say: those of tablespaces, and pg_wal when it lies outside. */
+  readonly links: ReadonlyMap<BytePath, string>;
   /** Whether files that are there may be right. */
   readonly isDelta: boolean;
   /** Units at a time. */
@@ -115,16 +115,16 @@ export class FileWriter {
     yield* groupSmall(batch);
   }
 
-  /** Directories and links. A tablespace's link leads where the plan says; any other becomes a directory. */
+  /** Directories and links. What the plan has no place outside for becomes a directory. */
   async #writeBare(entry: Exclude<ManifestEntry, ManifestFile>): Promise<void> {
     if (entry.path === "") return;
-    const place = this.#options.places.find(entry.path);
-    const oid = tablespaceOidOf(entry.path);
-    const target = oid === undefined ? undefined : this.#options.links.get(oid);
-    if (entry.kind === "link" && target !== undefined) {
-      await this.#options.places.data.makeLink(entry.path, target);
+    const { places, links } = this.#options;
+    const target = links.get(entry.path);
+    if (target !== undefined) {
+      await places.data.makeLink(entry.path, target);
       return;
     }
+    const place = places.find(entry.path);
     const mode = entry.kind === "directory" ? (entry.mode & 0o777) | 0o700 : 0o700;
     await place.tree.makeDirectory(place.path, mode);
     this.directories.push(place);

@@ -35,6 +35,7 @@ import type { RestorePlan } from "./plan.ts";
 import { readBelongings } from "./prune.ts";
 import { targetSetting } from "./recovery-settings.ts";
 import type { TablespacePlan } from "./tablespaces.ts";
+import { WAL_DIRECTORY } from "./wal-link.ts";
 import { WorkerCrew } from "./worker-crew.ts";
 
 /** Where a plan's bytes come from, and who is told how far it is. */
@@ -166,12 +167,23 @@ function writerOptions(
   return {
     places,
     packs,
-    links: new Map(plan.tablespaces.map((tablespace) => [tablespace.oid, linkTarget(tablespace)])),
+    links: linksOf(plan),
     isDelta: plan.isDelta,
     laneCount: plan.processMax * 2,
     total: plan.survey.total,
     onProgress: options.onProgress ?? ((): void => undefined),
   };
+}
+
+function linksOf({ tablespaces, walLink }: RestorePlan): ReadonlyMap<BytePath, string> {
+  const links = new Map(
+    tablespaces.map((tablespace) => [
+      textPath(`pg_tblspc/${tablespace.oid}`),
+      linkTarget(tablespace),
+    ]),
+  );
+  if (walLink) links.set(textPath(WAL_DIRECTORY), walLink.path);
+  return links;
 }
 
 /**
@@ -213,12 +225,12 @@ async function makeWalDirectories(
 ): Promise<void> {
   const names = walSubdirectories(plan.backup.majorVersion).map((name) => `pg_wal/${name}`);
   for (const path of ["pg_wal", ...names].map(textPath)) {
-    const isThere = writer.directories.some(
-      (place) => place.tree === places.data && place.path === path,
-    );
+    if (path === WAL_DIRECTORY && plan.walLink) continue;
+    const { tree, path: below } = places.find(path);
+    const isThere = writer.directories.some((place) => place.tree === tree && place.path === below);
     if (isThere) continue;
-    await places.data.makeDirectory(path, topMode(plan));
-    writer.directories.push({ tree: places.data, path });
+    await tree.makeDirectory(below, topMode(plan));
+    writer.directories.push({ tree, path: below });
   }
 }
 

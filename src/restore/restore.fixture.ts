@@ -179,6 +179,7 @@ export class Site implements AsyncDisposable {
       archiveMode: "preserve",
       recoveryOptions: new Map(),
       tablespaces: { byName: new Map(), all: undefined },
+      links: { byName: new Map(), all: false },
       restoreCommand: (flags) => ["archive-get", ...flags, "%f", '"%p"'].join(" "),
       interlock: "none",
       processMax: 2,
