@@ -91,11 +91,16 @@ async function baseRequest(
     set,
     destination: settings.require("pg-path"),
     overwrite: settings.get("delta") || settings.get("force"),
+    delta: settings.get("delta"),
     archiveMode: settings.get("archive-mode") ?? defaultArchiveMode(settings),
     recoveryOptions: new Map(Object.entries(settings.get("recovery-option"))),
     tablespaces: {
       byName: new Map(Object.entries(settings.get("tablespace-map"))),
       all: settings.get("tablespace-map-all"),
+    },
+    links: {
+      byName: new Map(Object.entries(settings.get("link-map"))),
+      all: settings.get("link-all"),
     },
     restoreCommand: (flags) => archiveGetCommand(settings, flags),
     // A recovery that we drive promotes only when told to; a directory that is handed over, when its DBA resumes it.

@@ -91,7 +91,8 @@ export function expand(stored: Uint8Array, kind: Compression, plainSizeBytes: nu
 function expandAtMost(stored: Uint8Array, kind: Compression, sizeMaxBytes: number): Buffer {
   const input = Buffer.from(stored.buffer, stored.byteOffset, stored.byteLength);
   if (kind === "none") return input;
-  // Zero is no valid limit for zlib; the caller compares the exact size anyway.
+  // Zero is no valid limit for zlib; the caller compares the exact size anyway. One chunk holds all of the result, so that
+  // nothing is gathered and copied afterwards.
   const maxOutputLength = Math.max(1, sizeMaxBytes);
   const options = { maxOutputLength, chunkSize: Math.max(CHUNK_MIN_BYTES, sizeMaxBytes) };
   try {

@@ -59,7 +59,7 @@ function commitAt(lsn: string | null, { answer }: RestorePlan): Record<string, s
 /** Lines for a person. */
 export function restoreText(ending: RestoreEnding): string {
   const { plan, result, attempt } = ending;
-  const restored = `backup ${result.backup} is restored to ${result.dataDirectory}: ${result.filesRestored} files, ${formatSize(result.bytes)} in ${formatDuration(result.seconds)}`;
+  const restored = restoredLine(plan, result);
   if (!attempt) return [restored, ...nextSteps(plan), ...plan.notes].join("\n");
   return [
     restored,
@@ -68,6 +68,12 @@ export function restoreText(ending: RestoreEnding): string {
     RECOVERY_CAVEAT,
     ...serverLines(ending, attempt),
   ].join("\n");
+}
+
+function restoredLine({ isDelta }: RestorePlan, result: RestoreResult): string {
+  const { backup, dataDirectory, filesRestored, filesKept, bytes, seconds } = result;
+  const kept = isDelta ? `, ${filesKept} of them kept as they were` : "";
+  return `backup ${backup} is restored to ${dataDirectory}: ${filesRestored + filesKept} files, ${formatSize(bytes)} in ${formatDuration(seconds)}${kept}`;
 }
 
 function nextSteps({ type, targetAction, backup }: RestorePlan): readonly string[] {

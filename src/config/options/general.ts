@@ -98,7 +98,7 @@ export const GENERAL_OPTIONS = {
   delta: {
     type: "boolean",
     default: "n",
-    summary: "restore over what is in the destination",
+    summary: "restore over what is in the destination, and keep what equals the backup",
   },
   "buffer-size": {
     type: "size",
