@@ -1,5 +1,6 @@
 // The content of one file, written blob by blob and proven against the digest that the backup recorded. Every blob was
-// proven by its own hash when it was read; the file's digest proves that the right blobs went to the right places.
+// proven by its own hash when it was read; the file's digest proves that the right blobs went to the right places. A file
+// of which the backup read only some pages has none: there the manifest's extents alone say what goes where.
 import type { FileHandle } from "node:fs/promises";
 import { ContentDigest, DIGEST_CHUNK_BYTES } from "../codec/content-digest.ts";
 import { sha256 } from "../codec/digest.ts";
@@ -11,8 +12,8 @@ import type { BlobUse } from "./blob-uses.ts";
 export interface ExpectedContent {
   readonly path: BytePath;
   readonly sizeBytes: number;
-  /** As codec/content-digest.ts defines it, in hexadecimal. */
-  readonly sha256: string;
+  /** As codec/content-digest.ts defines it, in hexadecimal; undefined when the backup never saw the file whole. */
+  readonly sha256: string | undefined;
 }
 
 /** A file that is being filled. */
@@ -39,7 +40,8 @@ export class FileContent {
       const bytes = plain.subarray(blobOffsetBytes, blobOffsetBytes + lengthBytes);
       await writeAt(this.#file, bytes, fileOffsetBytes);
       const chunk = fileOffsetBytes / DIGEST_CHUNK_BYTES;
-      if (Number.isInteger(chunk) && lengthBytes === this.#chunkSize(chunk)) {
+      const isProven = this.#expected.sha256 !== undefined;
+      if (isProven && Number.isInteger(chunk) && lengthBytes === this.#chunkSize(chunk)) {
         this.#chunks[chunk] = sha256(bytes);
       }
     }
@@ -47,6 +49,7 @@ export class FileContent {
 
   /** Call it last. @throws {HindsightError} `OBJECT_CORRUPT` when what was written is not what was backed up. */
   async prove(): Promise<void> {
+    if (this.#expected.sha256 === undefined) return;
     const digest = new ContentDigest();
     for (const [chunk, known] of this.#chunks.entries()) {
       digest.add(known ?? (await this.#readBack(chunk)));
@@ -80,12 +83,12 @@ export function contentDigest(content: Uint8Array): string {
   return digest.finish();
 }
 
-/** @throws {HindsightError} `OBJECT_CORRUPT` unless the digest is the one that the backup recorded. */
+/** @throws {HindsightError} `OBJECT_CORRUPT` unless the digest is the one that the backup recorded, if it did. */
 export function proveDigest(
   { path, sha256: expected }: Pick<ExpectedContent, "path" | "sha256">,
   found: string,
 ): void {
-  if (found === expected) return;
+  if (expected === undefined || found === expected) return;
   throw failure(
     "OBJECT_CORRUPT",
     `${showPath(path)} does not have the content that was backed up`,

@@ -16,7 +16,7 @@ import { contentDigest, FileContent, proveDigest } from "./file-content.ts";
 import { forEachPulled } from "./lanes.ts";
 import { MARKER_FILE } from "./marker.ts";
 import type { PackReader } from "../repository/pack-reader.ts";
-import type { PackShelf } from "./pack-shelf.ts";
+import type { PackShelf } from "../repository/pack-shelf.ts";
 import { CONTROL_FILE, type Places, type TreePath } from "./places.ts";
 
 /** Where the bytes come from, where they go, and who is told of it. */
