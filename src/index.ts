@@ -35,7 +35,7 @@ export type { WalArchive } from "./repository/wal-archive.ts";
 // archive, backup, restore, recovery
 export { pushWalFile } from "./archive/push.ts";
 export { type GetAnswer, getWalFileTo } from "./archive/get.ts";
-export { type BackupRequest, type BackupResult, runFullBackup } from "./backup/full.ts";
+export { type BackupRequest, type BackupResult, runBackup } from "./backup/backup.ts";
 export { performRestore, type RestoreResult } from "./restore/perform.ts";
 export { planRestore, type RestorePlan, type RestoreRequest } from "./restore/plan.ts";
 export { runAttempt } from "./recovery/attempt.ts";

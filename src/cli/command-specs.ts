@@ -71,7 +71,7 @@ const BACKUP_COMMANDS: readonly CommandSpec[] = [
     name: "backup",
     summary: "back up a running cluster",
     details: [
-      "Copies the data directory on this machine while the server works, and is listed only when it is complete: every byte durable, every WAL segment from its start to its stop proven in the repository. In this release every backup is a full one.",
+      "Copies the data directory on this machine while the server works, and is listed only when it is complete: every byte durable, every WAL segment from its start to its stop proven in the repository. An incremental backup, which is the default, stores what changed since the last backup of any type, a differential one what changed since the last full one; without a backup to build on a full one is taken.",
     ],
     forms: [[], ["STANZA"]],
     settings: [
@@ -82,10 +82,12 @@ const BACKUP_COMMANDS: readonly CommandSpec[] = [
       "compress-type",
       "compress-level",
       "archive-timeout",
+      "incremental-trust-rmgr",
       "allow-root",
     ],
     examples: [
       "hindsight --stanza=main --type=full backup",
+      "hindsight --stanza=main backup --type=incr --dry-run",
       "hindsight --stanza=main backup --start-fast --process-max=4 --annotation=reason='before upgrade'",
     ],
     exits: [10, 11, 20, 21, 23, 27, 28, 31, 32],

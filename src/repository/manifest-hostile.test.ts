@@ -84,7 +84,12 @@ test.each([
   ["an offset past a blob", FILE.replace("[[5,0,0,0]]", "[[5,0,0,1048576]]")],
   ["an extent of two numbers", FILE.replace("[[5,0,0,0]]", "[[5,0]]")],
   ["thousands of extents", FILE.replace("[[5,0,0,0]]", `[${"[5,0,0,0],".repeat(2000)}[5,0,0,0]]`)],
-  ["a map in no pack", FILE.replace('"extents":[[5,0,0,0]]', '"map":[9,0]')],
+  ["a map in no pack", FILE.replace('"extents":[[5,0,0,0]]', '"map":[9,0],"uses":[]')],
+  ["a map that uses no pack", FILE.replace('"extents":[[5,0,0,0]]', '"map":[0,0],"uses":[9]')],
+  [
+    "a map whose packs are not ascending",
+    FILE.replace('"extents":[[5,0,0,0]]', '"map":[0,0],"uses":[1,0]'),
+  ],
   ["extents and a map", FILE.replace('"extents"', '"map":[0,0],"extents"')],
   ["a negative size", FILE.replace('"sizeBytes":5', '"sizeBytes":-5')],
   ["a fraction", FILE.replace('"sizeBytes":5', '"sizeBytes":5.5')],
