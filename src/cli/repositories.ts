@@ -32,8 +32,8 @@ export function firstRepository(settings: Settings): number {
   return repositoryNumbers(settings)[0] ?? 1;
 }
 
-/** Repository away, denied, damaged; target or WAL not there: another repository may do better. */
-const EXITS_OF_ONE_REPOSITORY: ReadonlySet<number> = new Set([20, 21, 22, 29, 31]);
+/** Repository away, denied, damaged, without key; target or WAL not there: another repository may do better. */
+const EXITS_OF_ONE_REPOSITORY: ReadonlySet<number> = new Set([20, 21, 22, 26, 29, 31]);
 
 /**
  * Adds to the error of a command that took the first of several repositories which others there are. It does not go on

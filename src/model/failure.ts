@@ -129,6 +129,7 @@ export const FAILURES = {
     means: "The key slot to be removed is the one that opened the repository.",
   },
   KEY_MISSING: { exit: 26, means: "The repository is encrypted, and no key is configured." },
+  KEY_SLOTS_FULL: { exit: 2, means: "The repository has as many key slots as it may have." },
   KEY_SLOT_UNKNOWN: { exit: 2, means: "The repository has no key slot of that name." },
   KEY_UNAVAILABLE: {
     exit: 26,

@@ -35,7 +35,7 @@ export interface KeySlot {
 export type NewSlot = Pick<KeySlot, "name" | "kind" | "createdAt" | "host" | "salt">;
 
 /** Bounds of what a slot may ask of a reader: no more memory and time than a host can give. */
-const COST_MAX: StretchCost = { memoryKib: 1_048_576, passes: 16, lanes: 16 };
+const COST_MAX: StretchCost = { memoryKib: 262_144, passes: 10, lanes: 16 };
 /** Bounds of what a writer may have been content with. */
 const COST_MIN: StretchCost = { memoryKib: 65_536, passes: 3, lanes: 1 };
 

@@ -1,4 +1,7 @@
 import { expect, test } from "vitest";
+import { crc32c } from "../codec/digest.ts";
+import { failure, isFailure } from "../model/failure.ts";
+import { faulty } from "../storage/faulty.ts";
 import type { RepositorySecret } from "./root-key.ts";
 import { createMemoryStore, type MemoryStore } from "../storage/memory.ts";
 import type { ObjectStore } from "../storage/object-store.ts";
@@ -19,7 +22,6 @@ import {
   PASSPHRASE,
   secretOf,
 } from "./sealed.fixture.ts";
-import { crc32c } from "../codec/digest.ts";
 
 const RECORD = "repository.json";
 const OTHER_FILE = Buffer.alloc(32, 9);
@@ -221,17 +223,64 @@ test("of two that create at once, both use the same repository and one slot is l
   expect(slotKeys(store)).toHaveLength(1);
 });
 
-test("a creation that ended before the record was there can be repeated", async () => {
-  const store = createMemoryStore();
-  const failing: ObjectStore = {
-    ...store,
-    put: (key, content, options) =>
-      key === RECORD ? Promise.reject(new Error("power cut")) : store.put(key, content, options),
-  };
+test("whichever call fails while a repository is created, creating it again leads to one that opens", async () => {
   const context = fixedContext();
-  await expect(createRepository(failing, context, keyFileAccess())).rejects.toThrow("power cut");
-  expect(slotKeys(store)).toHaveLength(1);
-  const { created } = await createRepository(store, context, keyFileAccess());
-  expect(created).toBe(true);
-  await openRepository(store, context, keyFileAccess());
+  const whole = faulty(createMemoryStore(), [], context);
+  await createRepository(whole, context, keyFileAccess());
+  expect(whole.calls.length).toBeGreaterThan(8);
+  for (let nth = 1; nth <= whole.calls.length; nth += 1) {
+    for (const when of ["before", "after"] as const) {
+      const store = createMemoryStore();
+      const failing = faulty(store, [{ nth, fault: { kind: "fail", when } }], context);
+      const first: unknown = await createRepository(failing, context, keyFileAccess()).catch(
+        (error: unknown) => error,
+      );
+      // Only what tidies up may fail without a word.
+      const isTidying = whole.calls[nth - 1]?.method === "remove";
+      expect(isTidying || isFailure(first, "REPOSITORY_UNREACHABLE"), `call ${nth}`).toBe(true);
+      await createRepository(store, context, keyFileAccess());
+      await openRepository(store, context, keyFileAccess());
+    }
+  }
+});
+
+test("a secret that cannot be read is noticed before anything is written", async () => {
+  const store = createMemoryStore();
+  const access = createAccess(() => Promise.reject(failure("KEY_UNAVAILABLE", "gone")));
+  await expect(createRepository(store, fixedContext(), access)).rejects.toMatchObject({
+    code: "KEY_UNAVAILABLE",
+  });
+  expect(store.keys()).toEqual([]);
+});
+
+test("a slot whose creation was answered twice is not taken for somebody else's", async () => {
+  const { fixture, key } = await openedKey();
+  const { store, repository, context } = fixture;
+  const repeating: ObjectStore = {
+    ...store,
+    put: async (name, content, options) => {
+      await store.put(name, content, options);
+      return await store.put(name, content, options);
+    },
+  };
+  const request = {
+    rootKey: key.rootKey,
+    secret: secretOf("key-file", OTHER_FILE),
+    name: "second",
+  };
+  await addSlot({ store: repeating, id: repository.id }, request, context);
+  await openRepository(store, context, keyFileAccess(OTHER_FILE));
+});
+
+test("there are never more slots than are looked at", async () => {
+  const { fixture, key } = await openedKey();
+  const { repository, context } = fixture;
+  const { rootKey } = key;
+  const secret = secretOf("key-file", OTHER_FILE);
+  for (let count = 1; count < 32; count += 1)
+    await addSlot(repository, { rootKey, secret }, context);
+  await expect(addSlot(repository, { rootKey, secret }, context)).rejects.toMatchObject({
+    code: "KEY_SLOTS_FULL",
+  });
+  expect(await listSlots(repository, context)).toHaveLength(32);
 });

@@ -24,8 +24,8 @@ export type ListedSlot =
   | { readonly name: string; readonly slot: KeySlot; readonly problem?: undefined }
   | { readonly name: string; readonly slot?: undefined; readonly problem: string };
 
-/** Slots that are looked at: each may cost a third of a second and 64 MiB. */
-const SLOT_COUNT_MAX = 64;
+/** Slots of a repository at most: trying one may cost a second and 256 MiB. */
+const SLOT_COUNT_MAX = 32;
 
 /** All slots of the repository, by name. One that is damaged does not hide the others. */
 export async function listSlots(place: KeyPlace, context: Context): Promise<readonly ListedSlot[]> {
@@ -103,7 +103,7 @@ function describe({ name, slot, problem }: ListedSlot): string {
  * Adds a slot for a secret.
  *
  * @param name undefined: one is made up, such as `passphrase-3fa90c11`.
- * @throws {HindsightError} `OBJECT_EXISTS` when there is a slot of that name.
+ * @throws {HindsightError} `OBJECT_EXISTS` when there is a slot of that name, `KEY_SLOTS_FULL`.
  */
 export async function addSlot(
   place: KeyPlace,
@@ -119,6 +119,7 @@ export async function addSlot(
   context: Context,
 ): Promise<KeySlot> {
   const { clock, random } = context;
+  await requireRoom(place, context);
   const slot = await wrapRootKey(rootKey, secret, {
     id: place.id,
     slot: {
@@ -133,9 +134,20 @@ export async function addSlot(
   const value = formatSlot(slot);
   const outcome = await putFact({ ...place, sealer: plainSealer }, key, { value, context });
   if (outcome === "created") return slot;
+  // The answer to our own creation may have been lost once.
+  const stored = await readSlot(place, slot.name, context);
+  if (stored?.salt.equals(slot.salt)) return slot;
   throw failure("OBJECT_EXISTS", `there is a key slot ${slot.name} already`, {
     hint: "Choose another name.",
     context: { key },
+  });
+}
+
+async function requireRoom({ store }: KeyPlace, { signal }: Context): Promise<void> {
+  const names = await listNames(store, KEYS_PREFIX, { signal });
+  if (names.length < SLOT_COUNT_MAX) return;
+  throw failure("KEY_SLOTS_FULL", `the repository has ${names.length} key slots already`, {
+    hint: "Remove one that is no longer needed: `hindsight key list` shows them.",
   });
 }
 

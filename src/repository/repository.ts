@@ -18,6 +18,7 @@ import {
   PLAIN_ACCESS,
   proofOf,
   type RepositoryAccess,
+  type RepositorySecret,
 } from "./root-key.ts";
 import type { Json, JsonFields } from "./strict-json.ts";
 
@@ -66,13 +67,16 @@ export async function createRepository(
   }
   const { signal } = context;
   await refuseForeign(store, context);
+  // Before anything is written, because it may not be there.
+  const secret = access.cipher === "none" ? undefined : await access.secret(context);
+  using _ = secret?.bytes;
   const record: RepositoryRecord = {
     id: context.random.bytes(16).toString("hex"),
     createdAt: context.clock.now(),
     cipher: access.cipher,
     probe: await probeStore(store, context),
   };
-  const slot = await putRecord(store, record, { access, context });
+  const slot = await putRecord({ store, record }, secret, context);
   // Read back even after "created": what counts is what the store now holds, and the answer may have been lost once.
   const repository = await openRepository(store, context, access);
   const created = repository.id === record.id;
@@ -81,20 +85,18 @@ export async function createRepository(
   return { repository, created };
 }
 
-/** @returns the name of the first key slot, which is there before the record. */
+/** @returns the name of the first key slot, which is there before the record; undefined without encryption. */
 async function putRecord(
-  store: ObjectStore,
-  record: RepositoryRecord,
-  { access, context }: { readonly access: RepositoryAccess; readonly context: Context },
+  { store, record }: { readonly store: ObjectStore; readonly record: RepositoryRecord },
+  secret: RepositorySecret | undefined,
+  context: Context,
 ): Promise<string | undefined> {
   const place = { store, id: record.id, sealer: plainSealer };
   const value = formatRecord(record);
-  if (access.cipher === "none") {
+  if (!secret) {
     await putFact(place, REPOSITORY_KEY, { value, context });
     return undefined;
   }
-  const secret = await access.secret(context);
-  using _ = secret.bytes;
   using rootKey = createRootKey(context);
   const slot = await addSlot(place, { rootKey, secret }, context);
   const proof = proofOf(rootKey, { id: record.id, key: REPOSITORY_KEY }, value);

@@ -198,6 +198,15 @@ test("a plain object that somebody puts into an encrypted repository is refused"
   });
 });
 
+test("a sealed object that somebody puts into a plain repository is refused", async () => {
+  const { repository, context } = await createSample();
+  const asPlain = { ...repository, sealer: plainSealer };
+  await expect(readOutcome(asPlain, STANZA, LABEL, context)).rejects.toMatchObject({
+    code: "OBJECT_CORRUPT",
+    message: expect.stringContaining("it is sealed") as string,
+  });
+});
+
 test.each<SampleName>(["catalogue", "manifest", "history", "index"])(
   "whole frames cannot be cut off, added or exchanged: %s",
   async (name) => {

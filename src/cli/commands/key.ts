@@ -172,12 +172,12 @@ async function createKeyFile(path: string, { random }: Context): Promise<void> {
     if ((await createFileDurably(path, key.reveal(), { mode: 0o600 })) === "created") return;
   } catch (error) {
     if (error instanceof HindsightError) throw error;
-    throw failure("KEY_UNAVAILABLE", `cannot write ${path}: ${errorMessage(error)}`, {
+    throw failure("COMMAND_ARGUMENT_INVALID", `cannot write ${path}: ${errorMessage(error)}`, {
       hint: "Choose a directory that this user can write.",
       cause: error,
     });
   }
-  throw failure("KEY_UNAVAILABLE", `${path} exists already`, {
+  throw failure("COMMAND_ARGUMENT_INVALID", `${path} exists already`, {
     hint: "A key is never overwritten: choose another name.",
   });
 }
