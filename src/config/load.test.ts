@@ -141,8 +141,14 @@ archive-push-queue-max=1GB
 test.each([
   ["[global]\nrepo1-pth=/x", "CONFIG_OPTION_UNKNOWN", "Did you mean repo1-path?"],
   ["[global]\nrepo1-cipher-type=aes-256-cbc", "CONFIG_OPTION_UNSUPPORTED", "aes-256-gcm"],
-  ["[global]\nrepo1-cipher-type=aes-256-gcm", "CONFIG_OPTION_UNSUPPORTED", "none"],
-  ["[global]\nrepo1-cipher-pass=secret", "CONFIG_OPTION_INVALID", "passphrase"],
+  ["[global]\nrepo1-cipher-type=aes-256-gcm", "CONFIG_OPTION_MISSING", "repo1-cipher-key-file"],
+  ["[global]\nrepo1-cipher-pass=secret", "CONFIG_OPTION_INVALID", "repo1-cipher-type=aes-256-gcm"],
+  [
+    "[global]\nrepo2-cipher-type=aes-256-gcm\nrepo2-cipher-pass=x\nrepo2-cipher-key-file=/k",
+    "CONFIG_OPTION_INVALID",
+    "Keep one",
+  ],
+  ["[global]\nnew-cipher-key-file=/k", "CONFIG_OPTION_INVALID", "command line"],
   ["[global]\nrepo1-type=s3", "CONFIG_OPTION_UNSUPPORTED", "posix"],
   ["[main]\npg1-host=db.example.invalid", "CONFIG_OPTION_UNSUPPORTED", "db.example.invalid"],
   ["[main]\nrepo1-host=repo.example.invalid", "CONFIG_OPTION_UNSUPPORTED", "repo.example.invalid"],

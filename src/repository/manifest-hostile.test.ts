@@ -24,11 +24,12 @@ async function writeHostile(fixture: Fixture, frames: Frames): Promise<void> {
     key: MANIFEST_KEY,
     fields: Buffer.alloc(0),
   } as const;
-  const style = { header, sealer: plainSealer, compression: NONE.compression };
+  const begin = encodeObjectHeader(header, plainSealer);
+  const style = { seal: begin.seal, compression: NONE.compression };
   const pieces = frames.flatMap(([tag, text], number) =>
     encodeFrame(tag, Buffer.from(text), { style, number }),
   );
-  const bytes = Buffer.concat([encodeObjectHeader(header), ...pieces]);
+  const bytes = Buffer.concat([begin.bytes, ...pieces]);
   await store.put(MANIFEST_KEY, bytes);
   await commitBackup(repository, STANZA, LABEL, sha256(bytes).toString("hex"), context);
 }
