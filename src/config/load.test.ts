@@ -6,6 +6,7 @@ import { afterEach, beforeEach, expect, test } from "vitest";
 import type { CommandName } from "./command-names.ts";
 import { parseCommandLine } from "./command-line.ts";
 import { loadSettings } from "./load.ts";
+import { withdrawSecrets } from "./environment.ts";
 import type { Settings } from "./settings.ts";
 
 let directory: string;
@@ -266,5 +267,23 @@ test("help does not need a configuration that can be read", async () => {
 test("a WAL file is never only pretended to be archived", async () => {
   await expect(load({ command: "archive-push", flags: ["--dry-run"] })).rejects.toMatchObject({
     code: "CONFIG_OPTION_INVALID",
+  });
+});
+
+test("secrets leave the environment that other programs would inherit", () => {
+  const environment: Record<string, string | undefined> = {
+    PATH: "/bin",
+    HINDSIGHT_REPO1_PATH: "/r",
+    HINDSIGHT_REPO2_CIPHER_PASS: "hunter2",
+    HINDSIGHT_NEW_CIPHER_PASS: "hunter2",
+    HINDSIGHT_PG1_PASSWORD: "hunter2",
+    HINDSIGHT_NODE: "/node",
+  };
+  const whole = { ...environment };
+  expect(withdrawSecrets(environment)).toEqual(whole);
+  expect(environment).toEqual({
+    PATH: "/bin",
+    HINDSIGHT_REPO1_PATH: "/r",
+    HINDSIGHT_NODE: "/node",
   });
 });

@@ -190,13 +190,10 @@ function spawnServer(
   });
 }
 
-/**
- * Our environment without what would change the server, PG* variables and locale (messages must be English), and without
- * options of ours, which may be secrets: the commands that the server runs get what they need as arguments.
- */
+/** Our environment without what would change the server: PG* variables and locale; messages must be English. */
 function serverEnvironment(environment: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
   const kept = Object.entries(environment).filter(
-    ([name]) => !/^(?:PG|LC_|LANG|TZ$|NODE_CHANNEL_FD$|HINDSIGHT_(?!NODE$|TEST))/.test(name),
+    ([name]) => !/^(?:PG|LC_|LANG|TZ$|NODE_CHANNEL_FD$)/.test(name),
   );
   return { ...Object.fromEntries(kept), LC_ALL: "C" };
 }

@@ -6,14 +6,16 @@ import { expect, test } from "vitest";
 import { createAesSealer } from "../codec/aes-seal.ts";
 import { crc32c, sha256 } from "../codec/digest.ts";
 import { plainSealer } from "../codec/seal.ts";
+import { parseBackupLabel } from "../model/backup-label.ts";
 import { isFailure } from "../model/failure.ts";
 import { readOutcome } from "./backup-set.ts";
 import { SNAPSHOT } from "./catalogue.fixture.ts";
 import { readCatalogue } from "./catalogue.ts";
 import { putFact } from "./fact.ts";
-import { readEntries } from "./manifest.fixture.ts";
+import { readEntries, ZSTD } from "./manifest.fixture.ts";
 import type { PackEntry } from "./pack-format.ts";
 import { PackReader } from "./pack-reader.ts";
+import { PackWriter } from "./pack-writer.ts";
 import {
   type Fixture,
   LABEL,
@@ -102,6 +104,22 @@ test("nothing but headers can be read without the key", async () => {
     const bytes = await storedBytes(store, key);
     for (const plain of plaintexts) expect([key, bytes.includes(plain)]).toEqual([key, false]);
   }
+});
+
+test("compressed chunks are sealed after they were compressed", async () => {
+  const { repository, context, store } = await createSample();
+  const label = parseBackupLabel("20261121-024001F");
+  const options = { stanza: STANZA, label, nextPackNumber: () => 0, pageSizeBytes: 512, ...ZSTD };
+  await using writer = new PackWriter(repository, options, context);
+  const chunk = Buffer.alloc(100_000, "all the same ");
+  await writer.append(chunk);
+  const [pack] = await writer.finish();
+  if (!pack) throw new Error("no pack was written");
+  const reader = await PackReader.open(repository, STANZA, pack, context);
+  expect(await reader.readBlob(0, context)).toEqual(chunk);
+  const stored = await storedBytes(store, `stanza/main/pack/${label}/00000000`);
+  expect(stored.length).toBeLessThan(5000);
+  expect(stored.includes("all the same")).toBe(false);
 });
 
 test.each(NAMES)("every damage of a sealed object is found: %s", async (name) => {
