@@ -11,9 +11,10 @@ import { describeTarget } from "../../restore/choose-backup.ts";
 import { describeForecast, describeWal } from "../../restore/describe-plan.ts";
 import type { RouteForecast } from "../../restore/plan-forecast.ts";
 import type { Route } from "../../restore/plan-route.ts";
+import { restoreCommandLine } from "./command-line.ts";
 import { relationJson } from "./find-json.ts";
 import type { JsonValue } from "./json.ts";
-import { effectsText } from "./relation-effects.ts";
+import { effectsText, relationName } from "./relation-effects.ts";
 import { formatTable } from "./table.ts";
 import { commitJson, nearestJson, targetValue } from "./target-json.ts";
 
@@ -140,13 +141,12 @@ function lostRow({ xid, lsn, at, relations = [] }: LostTransaction): readonly st
   return [`  ${xid}`, time, formatLsn(lsn), relations.map(describeRelation).join("; ")];
 }
 
-/** `public.orders: 3 inserted, 104 deleted` */
+/** `shop.public.orders: 3 inserted, 104 deleted` */
 function describeRelation(relation: FoundRelation): string {
-  const { schema, name } = relation;
-  return `${schema === undefined ? "" : `${schema}.`}${name}: ${effectsText(relation)}`;
+  return `${relationName(relation)}: ${effectsText(relation)}`;
 }
 
-/** The command that restores to exactly this; the directory is for its reader to choose. */
+/** The command that restores to exactly this. */
 function restoreCommand(result: CompiledTarget): string {
   const { asked, route, commandOptions } = result;
   const { type, target, exclusive, timeline } = targetValue(
@@ -158,19 +158,11 @@ function restoreCommand(result: CompiledTarget): string {
   const options =
     asked.kind === "default"
       ? ["--type=default", "--target-action=pause"]
-      : [`--type=${type}`, ...(isValued ? [`--target=${quote(target)}`] : [])];
-  return [
-    "hindsight",
-    ...commandOptions.map(quote),
-    ...options,
-    ...(exclusive ? ["--target-exclusive"] : []),
-    `--target-timeline=${timeline}`,
-    `--set=${route.backup.label}`,
-    "--pg1-path=DIRECTORY --start restore",
-  ].join(" ");
-}
-
-/** One word for a POSIX shell. */
-function quote(word: string): string {
-  return /^[A-Za-z0-9_./:=,@%+-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
+      : [`--type=${type}`, ...(isValued ? [`--target=${target}`] : [])];
+  return restoreCommandLine({
+    following: commandOptions,
+    target: exclusive ? [...options, "--target-exclusive"] : options,
+    timeline,
+    backup: route.backup.label,
+  });
 }
