@@ -102,7 +102,7 @@ export function targetText(result: CompiledTarget): string {
     `backup ${backup.label} of ${describeInstant(backup.stopTime, zone)}: ${why}`,
     ...describeWal({ ...route, forecast }),
     describeForecast(forecast),
-    ...(lost ? lostLines(lost) : []),
+    ...(lost ? lostLines(lost, zone) : []),
     `restore beside production: ${restoreCommand(result)}`,
   ].join("\n");
 }
@@ -113,32 +113,48 @@ const PAUSE_LINE =
 function lostJson({ transactions, count, unreadable }: LostTransactions): JsonValue {
   return {
     count,
-    transactions: transactions.map(({ relations, xid, lsn, at }) => ({
+    transactions: transactions.map(({ effects, xid, lsn, at }) => ({
       xid: String(xid),
       lsn: formatLsn(lsn),
       time: formatInstant(at),
-      relations: relations?.map(relationJson) ?? null,
+      relations: effects?.relations.map(relationJson) ?? null,
+      incomplete: effects?.isIncomplete ?? true,
     })),
     rest: count - transactions.length,
     unreadable: unreadable ?? null,
   };
 }
 
-function lostLines({ transactions, count, unreadable }: LostTransactions): readonly string[] {
+function lostLines(
+  { transactions, count, unreadable }: LostTransactions,
+  timeZone: string,
+): readonly string[] {
   const rest = count - transactions.length;
   return [
     count === 0
       ? "nothing that is archived is given up"
       : `given up: ${count} transaction${count === 1 ? "" : "s"}`,
-    ...(transactions.length === 0 ? [] : [formatTable(transactions.map(lostRow))]),
+    ...(transactions.length === 0
+      ? []
+      : [formatTable(transactions.map((each) => lostRow(each, timeZone)))]),
     ...(rest > 0 ? [`and ${rest} more; --limit=${count} shows all`] : []),
     ...(unreadable === undefined ? [] : [`what lies behind cannot be read: ${unreadable}`]),
   ];
 }
 
-function lostRow({ xid, lsn, at, relations = [] }: LostTransaction): readonly string[] {
-  const time = describeInstant(at, "UTC");
-  return [`  ${xid}`, time, formatLsn(lsn), relations.map(describeRelation).join("; ")];
+function lostRow({ xid, lsn, at, effects }: LostTransaction, timeZone: string): readonly string[] {
+  return [`  ${xid}`, describeInstant(at, timeZone), formatLsn(lsn), describeEffects(effects)];
+}
+
+function describeEffects(effects: LostTransaction["effects"]): string {
+  if (!effects) return "what it did cannot be read";
+  const { relations, irreversible, isIncomplete } = effects;
+  const parts = [
+    ...(irreversible ? [`${irreversible.what} (OID ${irreversible.oid})`] : []),
+    ...relations.map(describeRelation),
+  ];
+  if (isIncomplete) return `at least: ${parts.join("; ") || "nothing"}`;
+  return parts.join("; ") || "no rows of tables";
 }
 
 /** `shop.public.orders: 3 inserted, 104 deleted` */
