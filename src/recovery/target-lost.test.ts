@@ -59,7 +59,7 @@ test("a gap ends the list, and is told", async () => {
 test.each([
   [true, "with all rows, also those before the target"],
   [false, "as incomplete, where it may have begun before everything that is archived"],
-] as const)("what they did is told, whole: %s, %s", async (isWhole) => {
+] as const)("what they did is told, whole: %s, %s", async (isWhole, _how) => {
   const rows = new WalBuilder();
   if (isWhole) rows.append(runningTransactions(NOTHING_RUNS));
   rows.append(insertion({ xid: 200 }));
