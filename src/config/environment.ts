@@ -1,6 +1,6 @@
 // Options from the environment: HINDSIGHT_REPO1_PATH is repo1-path. Texts of lists and maps are separated by colons, as
 // in pgBackRest.
-import { nearestWord } from "./nearest.ts";
+import { nearestWord } from "../base/nearest.ts";
 import { findOption, type OptionReference, optionNames, writtenName } from "./options.ts";
 import { addRawText, type RawOption, type RawOptions } from "./raw-option.ts";
 

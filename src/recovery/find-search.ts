@@ -1,4 +1,5 @@
 // Takes the commits of a walk in the order of WAL and keeps the few that are wanted most, with what stands around them.
+import type { RelationName } from "../model/relation-name.ts";
 import { type TimelineHistory, timelineAt } from "../model/timeline.ts";
 import { toPostgresMicroseconds } from "../model/timestamp.ts";
 import { BestList } from "./best-list.ts";
@@ -13,7 +14,7 @@ import {
 import { isXid } from "./full-xid.ts";
 import type { IndexedSegment } from "./history-segments.ts";
 import type { RelationBook } from "./relation-book.ts";
-import type { RelationFilter, RelationName } from "./relation-filter.ts";
+import type { RelationFilter } from "./relation-filter.ts";
 import type { WalkedCommit } from "./transaction-walk.ts";
 import { isUserRelation } from "./user-relation.ts";
 

@@ -1,30 +1,9 @@
 import { describe, expect, test } from "vitest";
 import { LSN_ZERO } from "../model/lsn.ts";
+import { parseRelationName } from "../model/relation-name.ts";
 import { relation } from "../repository/catalogue.fixture.ts";
 import { bookWith, identityOf, ITEMS_TABLE, ORDERS_TABLE, SCHEMA } from "./find.fixture.ts";
-import { parseRelationName, RelationFilter } from "./relation-filter.ts";
-
-test.each<[text: string, parts: readonly (string | undefined)[]]>([
-  ["orders", [undefined, undefined, "orders"]],
-  ["Orders", [undefined, undefined, "orders"]],
-  ["sales.orders", [undefined, "sales", "orders"]],
-  ["Shop.Sales.Orders", ["shop", "sales", "orders"]],
-  ['"Orders"', [undefined, undefined, "Orders"]],
-  ['public."Odd.Name"', [undefined, "public", "Odd.Name"]],
-  ['"a ""b"" c".x', [undefined, 'a "b" c', "x"]],
-  ['"é\n".ß', [undefined, "é\n", "ß"]],
-])("%j is read as SQL reads it", (text, [database, schema, name]) => {
-  expect(parseRelationName(text)).toEqual({ database, schema, name });
-});
-
-test.each(["", ".", "a.", ".a", "a..b", "a.b.c.d", '"a', 'a"b', '"a"b', '""', 'a."".b', '"a"."'])(
-  "%j is no name",
-  (text) => {
-    expect(() => parseRelationName(text)).toThrow(
-      expect.objectContaining({ code: "RELATION_INVALID", exitCode: 2 }),
-    );
-  },
-);
+import { RelationFilter } from "./relation-filter.ts";
 
 describe("a name means", () => {
   const parent = relation({ oid: 20_100, relfilenode: 0, name: "parts", kind: "p" });
@@ -76,8 +55,38 @@ describe("a name means", () => {
     expect(() => filterOf("items").requireOne()).toThrow(
       expect.objectContaining({
         code: "RELATION_AMBIGUOUS",
-        message: '"items" may be shop.public.items or shop.sales.items',
+        message: "items may be shop.public.items or shop.sales.items",
         hint: "Say which: --table=shop.public.items.",
+      }),
+    );
+  });
+
+  test("a table in a database of which only the number is known; the choice can be typed", () => {
+    const elsewhere = { ...identityOf(ITEMS_TABLE), database: 24_582, schema: undefined };
+    const filter = filterOf("items");
+    expect(filter.matches(elsewhere, LSN_ZERO)).toBe(true);
+    expect(() => filter.requireOne()).toThrow(
+      expect.objectContaining({
+        message: "items may be 24582.?.items or shop.public.items or shop.sales.items",
+        hint: "Say which: --table=24582.?.items.",
+      }),
+    );
+    const chosen = filterOf("24582.?.items");
+    expect(chosen.matches(elsewhere, LSN_ZERO)).toBe(true);
+    expect(chosen.matches(identityOf(ITEMS_TABLE), LSN_ZERO)).toBe(false);
+    chosen.requireOne();
+  });
+
+  test.each([
+    ["shop.items", "There is shop.public.items, shop.sales.items."],
+    ["public.ordres", "There is shop.public.orders."],
+    ['"Something else"', expect.stringContaining("Names come from catalogues")],
+  ])("nothing with %s: the whole name is told, and what is near", (name, hint) => {
+    expect(() => filterOf(name).requireOne()).toThrow(
+      expect.objectContaining({
+        code: "RELATION_UNKNOWN",
+        message: `no table ${name} is known`,
+        hint,
       }),
     );
   });
