@@ -39,9 +39,13 @@ export function parseInstant(text: string): Temporal.Instant {
  * `2025-11-19 11:49:45.123456+00:00`, as people and PostgreSQL read it, in a zone such as `UTC` or `Europe/Paris`; in UTC
  * for a zone of {@link displayZone}.
  */
-export function formatInZone(instant: Temporal.Instant, timeZone: string): string {
+export function formatInZone(
+  instant: Temporal.Instant,
+  timeZone: string,
+  fractionalSecondDigits: 0 | 6 = 6,
+): string {
   const zoned = instant.toZonedDateTimeISO(displayZone(timeZone));
-  return `${zoned.toPlainDate().toString()} ${zoned.toPlainTime().toString({ fractionalSecondDigits: 6 })}${zoned.offset}`;
+  return `${zoned.toPlainDate().toString()} ${zoned.toPlainTime().toString({ fractionalSecondDigits })}${zoned.offset}`;
 }
 
 /** UTC and, when it differs, the cluster's own zone: `2025-11-19 11:49:45.123456+00:00 (12:49:45.123456+01:00 Europe/Paris)`. */

@@ -4,15 +4,24 @@ import { type TimelineHistory, timelineAt } from "../model/timeline.ts";
 import { toPostgresMicroseconds } from "../model/timestamp.ts";
 import { BestList } from "./best-list.ts";
 import { commitFact, type CommitPlace, endLsnOf } from "./commit-fact.ts";
-import { compareRanks, type FindOperation, type Rank, rankOf } from "./find-filter.ts";
 import {
+  compareRanks,
+  type FindOperation,
+  isRankAtLeast,
+  type Rank,
+  rankOf,
+} from "./find-filter.ts";
+import {
+  describeDrop,
   describeRelations,
+  droppedPlace,
   type FoundTransaction,
   type KeptCommit,
   stopBefore,
 } from "./found-transaction.ts";
 import { fullXid } from "./full-xid.ts";
 import type { IndexedSegment } from "./history-segments.ts";
+import type { Irreversible } from "./pending-work.ts";
 import type { RelationBook } from "./relation-book.ts";
 import type { RelationFilter } from "./relation-filter.ts";
 import type { WalkedCommit } from "./transaction-walk.ts";
@@ -41,7 +50,7 @@ interface Candidate extends KeptCommit {
   after: CommitPlace | undefined;
 }
 
-const NO_RANK: Rank = [0, 0, 0];
+const NO_RANK: Rank = [0, 0, 0, 0];
 /** Transactions write their commits in another order than that of their times, by milliseconds at most. */
 const CLOCK_DISORDER_MICROSECONDS = 60_000_000;
 /** The first id that needs an epoch to be written. */
@@ -113,6 +122,7 @@ export class Search {
         isAborted: candidate.isAborted,
         globalIdentifier: globalIdentifierOf(candidate),
         relations: describeRelations(candidate, fact.lsn, this.#book),
+        droppedPlace: droppedPlace(candidate, fact.lsn, this.#book),
         stopBefore: stopBefore(candidate, fact.lsn),
         isIncomplete: candidate.isIncomplete,
         commitBefore: candidate.before && commitFact(candidate.before),
@@ -127,7 +137,7 @@ export class Search {
     if (at < this.#fromMicroseconds || at > this.#toMicroseconds) return;
     if (this.#xid !== undefined && !this.#isAsked(commit)) return;
     const rank = this.#rankOf(commit) ?? (this.#xid === undefined ? undefined : NO_RANK);
-    if (!rank || !this.#isLarge(commit, rank)) return;
+    if (!rank || !isRankAtLeast(rank, this.#query.rowsMin ?? 0, this.#query.operation)) return;
     this.matchedCount += 1;
     const candidate: Candidate = {
       index,
@@ -149,8 +159,8 @@ export class Search {
     // Most do what the one before did, and the walk hands on the same sums.
     if (!work && totals === this.#rankedTotals) return this.#rank;
     const changes = commit.changes.length === 0 ? commit.changes : this.#counting(commit);
-    const isIrreversible = work?.irreversible !== undefined && this.#filter === undefined;
-    const rank = rankOf({ totals, changes, isIrreversible }, this.#query.operation);
+    const droppedPlace = work?.irreversible && this.#rowsOfPlace(commit, work.irreversible);
+    const rank = rankOf({ totals, changes, droppedPlace }, this.#query.operation);
     if (!work) {
       this.#rankedTotals = totals;
       this.#rank = rank;
@@ -178,11 +188,14 @@ export class Search {
     });
   }
 
-  #isLarge({ totals }: WalkedCommit, rank: Rank): boolean {
-    const { rowsMin, operation } = this.#query;
-    if (rowsMin === undefined) return true;
-    if (operation !== undefined) return rank[0] >= rowsMin;
-    return rank[0] + totals.updated + totals.moved + totals.inserted >= rowsMin;
+  /** Only where no table is asked for. */
+  #rowsOfPlace(
+    { index, row }: WalkedCommit,
+    irreversible: Irreversible,
+  ): { readonly rows: number } | undefined {
+    if (this.#filter !== undefined) return undefined;
+    const { estimate } = describeDrop(irreversible, endLsnOf(index, row), this.#book);
+    return { rows: estimate?.rows ?? 0 };
   }
 }
 

@@ -127,13 +127,18 @@ export function going(xid: number, rows: readonly RowsDraft[]): OpenStep {
 }
 
 /** The running transactions; without any, everything that ends later is known from its beginning on. */
-export function running(xids: readonly number[] = [], oldestRunningXid = 3): EventStep {
+export function running(
+  xids: readonly number[] = [],
+  oldestRunningXid = 3,
+  nextXid = 1000,
+): EventStep {
   const transactionCount = xids.length;
+  const overflowed = false;
   return {
     kind: "runningTransactions",
     transactionCount,
-    overflowed: false,
-    nextXid: 1000,
+    overflowed,
+    nextXid,
     oldestRunningXid,
     xids,
   };
@@ -326,10 +331,10 @@ export function bookWith(relations?: readonly CatalogueRelation[]): RelationBook
 
 /** A relation as a book knows it from {@link snapshotWith}; a table of `public` unless told otherwise. */
 export function identityOf(
-  { oid, name, kind, table, parents, rowsEstimate }: CatalogueRelation,
+  { oid, name, kind, table, parents }: CatalogueRelation,
   schema = "public",
 ): RelationIdentity {
-  return { database: SHOP, oid, schema, name, kind, table, parents, rowsEstimate };
+  return { database: SHOP, oid, schema, name, kind, table, parents };
 }
 
 /**

@@ -3,7 +3,12 @@ import { formatLsn } from "../../model/lsn.ts";
 import { formatInstant } from "../../model/timestamp.ts";
 import { formatSegmentName } from "../../model/wal-segment.ts";
 import type { FindResult, PointFact } from "../../recovery/find.ts";
-import type { FoundRelation, FoundTransaction } from "../../recovery/found-transaction.ts";
+import type {
+  DroppedPlace,
+  FoundRelation,
+  FoundTransaction,
+} from "../../recovery/found-transaction.ts";
+import type { RowEstimate } from "../../recovery/row-estimates.ts";
 import type { CommitFact } from "../../restore/choose-backup.ts";
 import type { HistoryView } from "../history-view.ts";
 import { restoreCommand } from "./find-command.ts";
@@ -57,6 +62,7 @@ function transactionJson(
     commitTime: formatInstant(found.at),
     timeline,
     relations: found.relations.map(relationJson),
+    droppedPlace: droppedPlaceJson(found.droppedPlace),
     stopBefore: {
       type: "lsn",
       target: formatLsn(stopBefore.lsn),
@@ -77,7 +83,7 @@ function transactionJson(
 
 /** What a transaction did to one relation. */
 export function relationJson(relation: FoundRelation): Record<string, JsonValue> {
-  const { identity, replacedBy, rowsEstimate, movedIn, movedOut, rewritten } = relation;
+  const { identity, replacedBy, rowsBefore, movedIn, movedOut, rewritten } = relation;
   return {
     database: relation.database,
     schema: relation.schema ?? null,
@@ -92,8 +98,24 @@ export function relationJson(relation: FoundRelation): Record<string, JsonValue>
     movedOut,
     rewritten,
     replacedBy: replacedBy ?? null,
-    rowsEstimate: rowsEstimate ?? null,
+    ...estimateJson(rowsBefore),
   };
+}
+
+/** A number without time was counted in WAL. */
+function estimateJson(estimate: RowEstimate | undefined): Record<string, JsonValue> {
+  return {
+    rowsEstimate: estimate?.rows ?? null,
+    rowsEstimatedAt: estimate?.at ? formatInstant(estimate.at) : null,
+  };
+}
+
+/** A database or tablespace that was dropped. */
+export function droppedPlaceJson(place: DroppedPlace | undefined): JsonValue {
+  if (!place) return null;
+  const { what, oid, name, estimate } = place;
+  const kind = what === "DROP DATABASE" ? "database" : "tablespace";
+  return { kind, name: name ?? null, oid, ...estimateJson(estimate) };
 }
 
 /** As `target` prints a commit. */

@@ -9,7 +9,7 @@ import type { CommitFact } from "../../restore/choose-backup.ts";
 import { restoreCommand } from "./find-command.ts";
 import type { FoundView } from "./find-json.ts";
 import { pointsAround } from "./points-around.ts";
-import { effectsText, relationName } from "./relation-effects.ts";
+import { effectsText, placeEffectText, placeName, relationName } from "./relation-effects.ts";
 import { formatTable } from "./table.ts";
 import { formatNumber } from "./units.ts";
 
@@ -50,7 +50,7 @@ function transactionText(found: FoundTransaction, { view, result, options }: Fou
     facts.push(["to the instant before", restoreCommand(found, { backups, options }) ?? TOO_EARLY]);
   return [
     `transaction ${found.xid} ${verb} ${describeInstant(found.at, timeZone)}`,
-    ...relationLines(found),
+    ...relationLines(found, timeZone),
     ...facts.map(([title = "", text = ""]) => `    ${title}: ${text}`),
   ].join("\n");
 }
@@ -61,7 +61,7 @@ function stopText({ stopBefore, isIncomplete }: FoundTransaction): readonly stri
   const facts: string[][] = [];
   const { irreversible } = stopBefore;
   if (irreversible) {
-    const what = `${irreversible.what} (OID ${irreversible.oid}) acts before its commit: stop before ${formatLsn(stopBefore.lsn)}`;
+    const what = `${irreversible.what} acts before its commit: stop before ${formatLsn(stopBefore.lsn)}`;
     facts.push(["note", what]);
   }
   if (isIncomplete) {
@@ -70,14 +70,19 @@ function stopText({ stopBefore, isIncomplete }: FoundTransaction): readonly stri
   return facts;
 }
 
-function relationLines({ relations }: FoundTransaction): readonly string[] {
+function relationLines(
+  { relations, droppedPlace }: FoundTransaction,
+  timeZone: string,
+): readonly string[] {
   const shown = relations.slice(0, RELATION_COUNT_MAX);
   const rest = relations.length - shown.length;
-  const table = formatTable(
-    shown.map((relation) => [`    ${relationName(relation)}`, effectsText(relation)]),
-  );
+  const rows = [
+    ...(droppedPlace ? [[placeName(droppedPlace), placeEffectText(droppedPlace, timeZone)]] : []),
+    ...shown.map((relation) => [relationName(relation), effectsText(relation, timeZone)]),
+  ];
+  const table = formatTable(rows.map(([name = "", effect = ""]) => [`    ${name}`, effect]));
   return [
-    ...(shown.length === 0 ? [] : [table]),
+    ...(rows.length === 0 ? [] : [table]),
     ...(rest > 0 ? [`    and ${counted(rest, "more table")}`] : []),
   ];
 }

@@ -137,12 +137,17 @@ function lostLines({ transactions, count, unreadable }: LostTransactions): reado
 
 function lostRow({ xid, lsn, at, relations = [] }: LostTransaction): readonly string[] {
   const time = describeInstant(at, "UTC");
-  return [`  ${xid}`, time, formatLsn(lsn), relations.map(describeRelation).join("; ")];
+  return [
+    `  ${xid}`,
+    time,
+    formatLsn(lsn),
+    relations.map((relation) => describeRelation(relation, "UTC")).join("; "),
+  ];
 }
 
 /** `shop.public.orders: 3 inserted, 104 deleted` */
-function describeRelation(relation: FoundRelation): string {
-  return `${relationName(relation)}: ${effectsText(relation)}`;
+function describeRelation(relation: FoundRelation, timeZone: string): string {
+  return `${relationName(relation)}: ${effectsText(relation, timeZone)}`;
 }
 
 /** The command that restores to exactly this. */
