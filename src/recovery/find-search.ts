@@ -2,6 +2,7 @@
 import type { RelationName } from "../model/relation-name.ts";
 import { type TimelineHistory, timelineAt } from "../model/timeline.ts";
 import { toPostgresMicroseconds } from "../model/timestamp.ts";
+import type { CommitFact } from "../restore/choose-backup.ts";
 import { BestList } from "./best-list.ts";
 import { commitFact, type CommitPlace, endLsnOf } from "./commit-fact.ts";
 import {
@@ -48,6 +49,9 @@ interface Candidate extends KeptCommit {
   readonly rank: Rank;
   readonly before: CommitPlace | undefined;
   after: CommitPlace | undefined;
+  /** Whether WAL is missing somewhere before it, and between it and the next commit. */
+  readonly isBehindGap: boolean;
+  isBeforeGap: boolean;
 }
 
 const NO_RANK: Rank = [0, 0, 0, 0];
@@ -71,8 +75,11 @@ export class Search {
   #before: CommitPlace | undefined;
   /** Results whose next commit is not known yet. */
   #waiting: Candidate[] = [];
+  #isBehindGap = false;
   /** Also those that were not kept. */
   matchedCount = 0;
+  /** What is asked for by its id and rolled back, where that alone keeps it from being found. */
+  rolledBack: CommitFact | undefined;
 
   constructor(query: FindQuery, book: RelationBook, filter: RelationFilter | undefined) {
     const { from, to, xid, countMax } = query;
@@ -89,6 +96,8 @@ export class Search {
     const { index, row, nextXid, isAborted } = commit;
     if (isAborted) {
       if (this.#query.includesAborted === true) this.#consider(commit);
+      else if (this.#xid !== undefined && this.#isAsked(commit))
+        this.rolledBack = commitFact(commit);
       return;
     }
     const place = { index, row, nextXid };
@@ -98,6 +107,19 @@ export class Search {
     }
     this.#consider(commit);
     this.#before = place;
+  }
+
+  /** Forgets the neighbours of what comes next: WAL between is missing. */
+  skip(): void {
+    for (const candidate of this.#waiting) candidate.isBeforeGap = true;
+    this.#waiting = [];
+    this.#before = undefined;
+    this.#isBehindGap = true;
+  }
+
+  /** The last one that was taken, unless a gap came behind it. */
+  get lastCommit(): CommitFact | undefined {
+    return this.#before && commitFact(this.#before);
   }
 
   /** Lets go of indexes that only commits hold which are wanted less than others; for the end of a segment. */
@@ -127,7 +149,19 @@ export class Search {
         isIncomplete: candidate.isIncomplete,
         commitBefore: candidate.before && commitFact(candidate.before),
         commitAfter: candidate.after && commitFact(candidate.after),
+        isBehindGap: candidate.isBehindGap,
+        isBeforeGap: candidate.isBeforeGap,
       };
+    });
+  }
+
+  /** Changes of relations that count. */
+  counting({ changes, index, row }: WalkedCommit): WalkedCommit["changes"] {
+    if (changes.length === 0) return changes;
+    const lsn = endLsnOf(index, row);
+    return changes.filter(({ identity, file }) => {
+      if (this.#filter) return identity !== undefined && this.#filter.matches(identity, lsn);
+      return file ? isUserRelation(identity, file) : identity !== undefined;
     });
   }
 
@@ -150,6 +184,8 @@ export class Search {
       rank,
       before: this.#before,
       after: undefined,
+      isBehindGap: this.#isBehindGap,
+      isBeforeGap: false,
     };
     if (this.#best.offer(candidate)) this.#waiting.push(candidate);
   }
@@ -158,7 +194,7 @@ export class Search {
     const { totals, work } = commit;
     // Most do what the one before did, and the walk hands on the same sums.
     if (!work && totals === this.#rankedTotals) return this.#rank;
-    const changes = commit.changes.length === 0 ? commit.changes : this.#counting(commit);
+    const changes = this.counting(commit);
     const droppedPlace = work?.irreversible && this.#rowsOfPlace(commit, work.irreversible);
     const rank = rankOf({ totals, changes, droppedPlace }, this.#query.operation);
     if (!work) {
@@ -177,15 +213,6 @@ export class Search {
     if (isNamed !== true) return false;
     const isEpochKnown = asked >= FIRST_OF_EPOCH_1 && nextXid !== undefined;
     return !isEpochKnown || fullXid(this.#xid, nextXid) === asked;
-  }
-
-  /** Changes of relations that count. */
-  #counting({ changes, index, row }: WalkedCommit): WalkedCommit["changes"] {
-    const lsn = endLsnOf(index, row);
-    return changes.filter(({ identity, file }) => {
-      if (this.#filter) return identity !== undefined && this.#filter.matches(identity, lsn);
-      return file ? isUserRelation(identity, file) : identity !== undefined;
-    });
   }
 
   /** Only where no table is asked for. */

@@ -62,6 +62,10 @@ export interface FoundTransaction extends CommitFact {
   /** The commits on both sides of it. */
   readonly commitBefore: CommitFact | undefined;
   readonly commitAfter: CommitFact | undefined;
+  /** Whether WAL is missing somewhere before it in the history that was looked at. */
+  readonly isBehindGap: boolean;
+  /** Whether WAL is missing between it and the next commit, which is therefore not known. */
+  readonly isBeforeGap: boolean;
 }
 
 /** What describing needs to know of a commit; kept while the walk goes on. */

@@ -2,22 +2,23 @@
 import { formatLsn } from "../../model/lsn.ts";
 import { formatInstant } from "../../model/timestamp.ts";
 import { formatSegmentName } from "../../model/wal-segment.ts";
-import type { FindResult, PointFact } from "../../recovery/find.ts";
+import type { ArchiveEnd, FindQuery, FindResult, PointFact } from "../../recovery/find.ts";
 import type {
   DroppedPlace,
   FoundRelation,
   FoundTransaction,
 } from "../../recovery/found-transaction.ts";
 import type { RowEstimate } from "../../recovery/row-estimates.ts";
-import type { CommitFact } from "../../restore/choose-backup.ts";
 import type { HistoryView } from "../history-view.ts";
-import { restoreCommand } from "./find-command.ts";
+import { type FindAdvice, restoreAnswer } from "./find-command.ts";
 import type { JsonValue } from "./json.ts";
 import { pointsAround } from "./points-around.ts";
+import { commitJson } from "./target-json.ts";
 
 /** What was found, and where. */
 export interface FoundView {
   readonly view: HistoryView;
+  readonly query: FindQuery;
   readonly result: FindResult;
   /** Options that a command which is advised needs. */
   readonly options: readonly string[];
@@ -25,8 +26,8 @@ export interface FoundView {
 
 /** Numbers that can pass 2^53 are texts. */
 export function findJson(found: FoundView): Record<string, JsonValue> {
-  const { view, result } = found;
-  const { archive, history } = view;
+  const { view, query, result } = found;
+  const { archive, history, branches } = view;
   const { segmentSizeBytes } = archive.record;
   const nameOf = (number: bigint): string =>
     formatSegmentName({ timeline: history.timeline, number }, segmentSizeBytes);
@@ -35,9 +36,13 @@ export function findJson(found: FoundView): Record<string, JsonValue> {
     timeline: history.timeline,
     transactions: result.transactions.map((each) => transactionJson(each, found)),
     matched: result.matchedCount,
+    rolledBack: commitJson(result.rolledBack),
     searched: {
+      from: query.from ? formatInstant(query.from) : null,
+      to: query.to ? formatInstant(query.to) : null,
       segments: result.profile.length,
       withoutIndex: result.unindexedCount,
+      archivedTo: endJson(result.end),
       missing: result.missing.map(({ first, last }) => ({
         first: nameOf(first),
         last: nameOf(last),
@@ -46,16 +51,21 @@ export function findJson(found: FoundView): Record<string, JsonValue> {
         segment: name,
         reason: error.message,
       })),
+      otherBranches: branches.map(({ timeline, behind }) => ({
+        timeline,
+        behind: behind === undefined ? null : formatLsn(behind),
+      })),
     },
   };
 }
 
 function transactionJson(
   found: FoundTransaction,
-  { view, result, options }: FoundView,
+  { view, result, options }: Pick<FoundView, "view" | "result" | "options">,
 ): Record<string, JsonValue> {
   const { stopBefore, timeline } = found;
   const around = pointsAround(result.points, found.lsn);
+  const answer = restoreAnswer(found, findAdvice({ view, result, options }));
   return {
     xid: String(found.xid),
     commitLsn: formatLsn(found.lsn),
@@ -71,13 +81,45 @@ function transactionJson(
       reason: stopBefore.irreversible?.what ?? null,
     },
     commitBefore: commitJson(found.commitBefore),
+    commitBeforeReason: found.commitBefore ? null : noCommitBefore(found),
     commitAfter: commitJson(found.commitAfter),
+    commitAfterReason: found.commitAfter ? null : noCommitAfter(found),
     restorePointBefore: pointJson(around.before),
     restorePointAfter: pointJson(around.after),
     aborted: found.isAborted,
     incomplete: found.isIncomplete,
     globalIdentifier: found.globalIdentifier ?? null,
-    restore: restoreCommand(found, { backups: view.backups, options }) ?? null,
+    restore: answer.command ?? null,
+    unreachable: answer.obstacle ?? null,
+  };
+}
+
+/** What the restore command of a result depends on. */
+export function findAdvice({
+  view,
+  result,
+  options,
+}: Pick<FoundView, "view" | "result" | "options">): FindAdvice {
+  const { segmentSizeBytes } = view.archive.record;
+  return { backups: view.backups, gaps: result.gaps, segmentSizeBytes, options };
+}
+
+/** Why the commit before is not known. */
+export function noCommitBefore({ isBehindGap }: FoundTransaction): string {
+  return isBehindGap ? "not known, WAL before it is missing" : "none in the archive";
+}
+
+/** Why the commit after is not known. */
+export function noCommitAfter({ isBeforeGap }: FoundTransaction): string {
+  return isBeforeGap ? "not known, WAL behind it is missing" : "none is archived yet";
+}
+
+/** Null when the search ended before the end of the archive. */
+function endJson(end: ArchiveEnd | undefined): JsonValue {
+  if (!end) return null;
+  return {
+    lsn: end.lsn === undefined ? null : formatLsn(end.lsn),
+    lastCommit: commitJson(end.lastCommit),
   };
 }
 
@@ -116,13 +158,6 @@ export function droppedPlaceJson(place: DroppedPlace | undefined): JsonValue {
   const { what, oid, name, estimate } = place;
   const kind = what === "DROP DATABASE" ? "database" : "tablespace";
   return { kind, name: name ?? null, oid, ...estimateJson(estimate) };
-}
-
-/** As `target` prints a commit. */
-function commitJson(commit: CommitFact | undefined): JsonValue {
-  return commit
-    ? { xid: String(commit.xid), lsn: formatLsn(commit.lsn), time: formatInstant(commit.at) }
-    : null;
 }
 
 function pointJson(point: PointFact | undefined): JsonValue {
