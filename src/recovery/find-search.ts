@@ -20,7 +20,7 @@ import {
   type KeptCommit,
   stopBefore,
 } from "./found-transaction.ts";
-import { fullXid } from "./full-xid.ts";
+import { isXid } from "./full-xid.ts";
 import type { IndexedSegment } from "./history-segments.ts";
 import type { Irreversible } from "./pending-work.ts";
 import type { RelationBook } from "./relation-book.ts";
@@ -57,8 +57,6 @@ interface Candidate extends KeptCommit {
 const NO_RANK: Rank = [0, 0, 0, 0];
 /** Transactions write their commits in another order than that of their times, by milliseconds at most. */
 const CLOCK_DISORDER_MICROSECONDS = 60_000_000;
-/** The first id that needs an epoch to be written. */
-const FIRST_OF_EPOCH_1 = 1n << 32n;
 
 /** A search that commits are handed to one by one. */
 export class Search {
@@ -90,6 +88,11 @@ export class Search {
     this.#toMicroseconds = to === undefined ? Infinity : Number(toPostgresMicroseconds(to));
     this.#xid = xid === undefined ? undefined : Number(BigInt.asUintN(32, xid));
     this.#best = new BestList(countMax, (left, right) => compareRanks(left.rank, right.rank));
+  }
+
+  /** Takes a commit that is not asked for, and is only the one before what is. */
+  pass({ index, row, nextXid, isAborted }: WalkedCommit): void {
+    if (!isAborted) this.#before = { index, row, nextXid };
   }
 
   take(commit: WalkedCommit): void {
@@ -210,9 +213,7 @@ export class Search {
     const xid = index.ends.xid[row]!;
     const isNamed =
       xid === this.#xid || index.endDetails.get(row)?.subtransactions.includes(this.#xid);
-    if (isNamed !== true) return false;
-    const isEpochKnown = asked >= FIRST_OF_EPOCH_1 && nextXid !== undefined;
-    return !isEpochKnown || fullXid(this.#xid, nextXid) === asked;
+    return isNamed === true && isXid(asked, this.#xid, nextXid);
   }
 
   /** Only where no table is asked for. */

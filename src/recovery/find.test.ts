@@ -1,266 +1,382 @@
 import { describe, expect, test } from "vitest";
 import { createContext } from "../base/context.ts";
-import { timeline } from "../model/timeline.ts";
+import { createLog } from "../base/log.ts";
+import { addLsn } from "../model/lsn.ts";
+import { parseRelationName } from "../model/relation-name.ts";
+import { timeline, type TimelineHistory } from "../model/timeline.ts";
 import { relation } from "../repository/catalogue.fixture.ts";
-import type { CatalogueSnapshot } from "../model/catalogue.ts";
-import { ITEMS, ORDERS } from "../wal/index.fixture.ts";
+import { putWalFile, type WalArchive } from "../repository/wal-archive.ts";
+import { putWalIndex } from "../repository/wal-index.ts";
+import { createMemoryStore } from "../storage/memory.ts";
+import { listAll } from "../storage/object-store.ts";
+import { deletion, ITEMS, ORDERS } from "../wal/index.fixture.ts";
+import {
+  restorePoint,
+  runningTransactions,
+  SEGMENT_SIZE,
+  transactionEnd,
+  WalBuilder,
+} from "../wal/wal.fixture.ts";
 import { type FindQuery, type FindResult, findTransactions } from "./find.ts";
 import {
   archiveWith,
   commit,
-  file,
   going,
-  type IndexStep,
   indexWith,
+  type IndexStep,
   ITEMS_TABLE,
-  makes,
   ORDERS_TABLE,
   rollback,
+  type RowsDraft,
   running,
-  SHOP,
+  SCHEMA,
   snapshotWith,
   stepLsn,
   stepTime,
 } from "./find.fixture.ts";
+import { archiveIn, filesOf, nameOf } from "./target.fixture.ts";
 
-type Segments = Readonly<Record<number, readonly IndexStep[]>>;
+const FIRST: TimelineHistory = { timeline: timeline(1), ancestors: [] };
+const CONTEXT = createContext();
+
+/** So many rows of `orders` were deleted. */
+const deletionOf = (deleted: number): readonly RowsDraft[] => [{ file: ORDERS, deleted }];
 
 async function find(
-  segments: Segments,
+  archive: WalArchive,
   query: Partial<FindQuery> = {},
-  { first, snapshots }: { first?: number; snapshots?: readonly CatalogueSnapshot[] } = {},
-): Promise<FindResult> {
-  const indexes = Object.entries(segments).map(([number, steps]) =>
-    indexWith(Number(number), steps),
+  range: { readonly first?: bigint; readonly history?: TimelineHistory } = {},
+): Promise<FindResult & { readonly xids: readonly number[]; readonly read: readonly string[] }> {
+  const read: string[] = [];
+  const result = await findTransactions(
+    {
+      archive,
+      history: FIRST,
+      blockSizeBytes: 8192,
+      onProgress: (segment) => read.push(segment),
+      ...range,
+    },
+    { countMax: 10, ...query },
+    CONTEXT,
   );
-  const archive = await archiveWith(indexes, snapshots);
-  const range = {
-    archive,
-    history: { timeline: timeline(1), ancestors: [] },
-    blockSizeBytes: 8192,
-    first: first === undefined ? undefined : BigInt(first),
-  };
-  return await findTransactions(range, { countMax: 10, ...query }, createContext());
+  return { ...result, xids: result.transactions.map(({ xid }) => Number(xid)), read };
 }
 
-const xidsOf = ({ transactions }: FindResult): readonly number[] =>
-  transactions.map(({ xid }) => Number(xid));
+/** Segments that each begin by telling that nothing runs, and commit a transaction 700 + number that deleted rows. */
+const plain = (number: number, ...more: readonly IndexStep[]) =>
+  indexWith(number, [running([], 700, 700), commit(700 + number, deletionOf(number)), ...more]);
 
-describe("a transaction that began before the time that is asked for", () => {
-  const segments: Segments = {
-    1: [running([], 700, 700)],
-    2: [going(701, [{ file: ORDERS, deleted: 2000 }]), commit(700)],
-    3: [running([701], 701, 702), commit(702, [{ file: ITEMS, inserted: 1 }])],
-    4: [commit(701, [{ file: ORDERS, deleted: 1000 }])],
-  };
-  const query = { from: stepTime(3, 1), operation: "delete" } as const;
-
-  test("is found with all its rows", async () => {
-    const { transactions } = await find(segments, { ...query, rowsMin: 3000 }, { first: 3 });
-    expect(transactions).toMatchObject([
-      { xid: 701n, isIncomplete: false, relations: [{ deleted: 3000 }] },
-    ]);
-  });
-
-  test("is marked where its beginning is not stored any more", async () => {
-    const { 3: third = [], 4: fourth = [] } = segments;
-    const { transactions } = await find({ 3: third, 4: fourth }, query, { first: 3 });
-    expect(transactions).toMatchObject([
-      { isIncomplete: true, isBehindGap: false, relations: [{ deleted: 1000 }] },
-    ]);
-  });
-
-  test("what is read for that alone counts as not searched", async () => {
-    const { profile, matchedCount } = await find(segments, { from: stepTime(3, 0) }, { first: 3 });
-    expect(profile.map(({ number }) => number)).toEqual([3n, 4n]);
-    expect(matchedCount).toBe(2);
+test("an archive without WAL has nothing", async () => {
+  expect(await find(await archiveWith([]))).toEqual({
+    transactions: [],
+    matchedCount: 0,
+    rolledBack: undefined,
+    points: [],
+    profile: [],
+    unindexedCount: 0,
+    missing: [],
+    unreadable: [],
+    gaps: [],
+    end: { lsn: undefined, lastCommit: undefined },
+    xids: [],
+    read: [],
   });
 });
 
-describe("the time of a transaction's end", () => {
-  const segments: Segments = {
-    1: [running(), commit(700, [{ file: ORDERS, inserted: 1 }])],
-    2: [commit(701, [{ file: ORDERS, inserted: 2 }]), commit(702, [{ file: ORDERS, inserted: 3 }])],
-    3: [commit(703, [{ file: ORDERS, inserted: 4 }])],
-  };
+test("everything is told along the segments: transactions, restore points, a profile", async () => {
+  const point: IndexStep = { kind: "restorePoint", name: "before_disaster", at: stepTime(2, 30) };
+  const archive = await archiveWith([
+    plain(1, commit(750, [{ file: ITEMS, inserted: 2, deleted: 6 }])),
+    indexWith(2, [point]),
+    plain(3, rollback(760, deletionOf(100))),
+  ]);
+  const result = await find(archive);
+  expect(result.xids).toEqual([750, 703, 701]);
+  expect(result.points).toEqual([
+    { name: "before_disaster", lsn: stepLsn(2, 0), at: stepTime(2, 30) },
+  ]);
+  expect(result.profile).toMatchObject([
+    { number: 1n, from: stepTime(1, 1), to: stepTime(1, 2), deleted: [{ rows: 1 }, { rows: 6 }] },
+    { number: 2n, from: undefined, to: undefined, deleted: [] },
+    { number: 3n, from: stepTime(3, 1), to: stepTime(3, 2), deleted: [{ rows: 3 }] },
+  ]);
+  expect(result.read).toEqual([1n, 2n, 3n].map((number) => nameOf(number)));
+  expect(result).toMatchObject({ missing: [], unreadable: [], unindexedCount: 0 });
+});
 
-  test("lies between both, inclusive", async () => {
-    const between = { from: stepTime(2, 0), to: stepTime(2, 1) };
-    expect(xidsOf(await find(segments, between))).toEqual([702, 701]);
-    expect(xidsOf(await find(segments, { to: stepTime(1, 1) }))).toEqual([700]);
-    expect(xidsOf(await find(segments, { from: stepTime(2, 1).add({ seconds: 1 }) }))).toEqual([
-      703,
+test("nothing is read behind the last instant, and before the first segment only what goes on in it", async () => {
+  const archive = await archiveWith([1, 2, 3, 4, 5].map((number) => plain(number)));
+  const result = await find(archive, { to: stepTime(2, 30) }, { first: 2n });
+  expect(result.xids).toEqual([702]);
+  expect(result.read).toEqual([1n, 2n, 3n].map((number) => nameOf(number)));
+  expect(result.profile.map(({ number }) => number)).toEqual([2n, 3n]);
+  const later = await find(archive, { to: stepTime(4, 30) }, { first: 4n });
+  expect(later.read).toEqual([3n, 4n, 5n].map((number) => nameOf(number)));
+});
+
+describe("names", () => {
+  test("come from the catalogues that lie on the path", async () => {
+    const renamed = { ...ORDERS_TABLE, name: "orders_2027" };
+    const elsewhere = snapshotWith([{ ...ORDERS_TABLE, name: "stranger" }], stepLsn(1, 0));
+    const archive = await archiveWith(
+      [plain(1), plain(2)],
+      [
+        snapshotWith(),
+        snapshotWith([renamed, ITEMS_TABLE], stepLsn(2, 0)),
+        { ...elsewhere, timeline: timeline(2) },
+      ],
+    );
+    const { transactions } = await find(archive);
+    expect(transactions.map(({ relations }) => relations[0]?.name)).toEqual([
+      "orders_2027",
+      "orders",
     ]);
   });
 
-  test("tells how far the archive goes, unless the search ended earlier", async () => {
-    expect((await find(segments)).end).toMatchObject({ lastCommit: { xid: 703n } });
-    expect((await find(segments, { to: stepTime(1, 1) })).end).toBeUndefined();
-    expect((await find({})).end).toEqual({ lsn: undefined, lastCommit: undefined });
+  test("that no catalogue knows are those of files", async () => {
+    const { transactions } = await find(await archiveWith([plain(1)], []));
+    expect(transactions).toMatchObject([
+      { relations: [{ database: "5", schema: undefined, name: "1663/5/16384", deleted: 1 }] },
+    ]);
+  });
+
+  test("that are not known, or fit several tables, are an error", async () => {
+    const twin = relation({ oid: 20_900, relfilenode: 17_900, schema: SCHEMA.sales });
+    const archive = await archiveWith([plain(1)], [snapshotWith([ORDERS_TABLE, twin])]);
+    const asked = (name: string): Promise<FindResult> =>
+      find(archive, { table: parseRelationName(name) });
+    await expect(asked("nothing")).rejects.toMatchObject({ code: "RELATION_UNKNOWN" });
+    await expect(asked("orders")).rejects.toMatchObject({
+      code: "RELATION_AMBIGUOUS",
+      message: "orders may be shop.public.orders or shop.sales.orders",
+    });
+    expect((await find(archive, { table: parseRelationName("public.orders") })).xids).toEqual([
+      701,
+    ]);
+  });
+
+  test("restrict the profile, too", async () => {
+    const archive = await archiveWith([plain(1, commit(750, [{ file: ITEMS, deleted: 6 }]))]);
+    const { profile, xids } = await find(archive, { table: parseRelationName("items") });
+    expect([xids, profile[0]?.deleted]).toMatchObject([[750], [{ rows: 6 }]]);
   });
 });
 
-describe("behind and before a gap", () => {
-  const segments: Segments = {
-    1: [running(), commit(700, [{ file: ORDERS, deleted: 1 }])],
-    3: [commit(702, [{ file: ORDERS, deleted: 3 }]), commit(703, [{ file: ORDERS, deleted: 2 }])],
-  };
-
-  test("neighbours are not known, and rows may be missing", async () => {
-    const { transactions, missing, gaps } = await find(segments, { operation: "delete" });
-    expect(transactions).toMatchObject([
-      {
-        xid: 702n,
-        commitBefore: undefined,
-        commitAfter: { xid: 703n },
-        isBehindGap: true,
-        isIncomplete: true,
-      },
-      { xid: 703n, commitBefore: { xid: 702n }, commitAfter: undefined, isBeforeGap: false },
-      {
-        xid: 700n,
-        commitBefore: undefined,
-        commitAfter: undefined,
-        isBehindGap: false,
-        isBeforeGap: true,
-      },
+describe("a gap", () => {
+  test("is told with its first and last segment, and breaks transactions", async () => {
+    const archive = await archiveWith([
+      plain(1, going(799, deletionOf(50))),
+      indexWith(4, [commit(799, deletionOf(1)), running(), commit(704, deletionOf(4))]),
+      plain(6),
     ]);
-    expect(missing).toEqual([{ first: 2n, last: 2n }]);
-    expect(gaps).toEqual(missing);
+    const { transactions, missing, profile, xids } = await find(archive);
+    expect(missing).toEqual([
+      { first: 2n, last: 3n },
+      { first: 5n, last: 5n },
+    ]);
+    expect(profile).toHaveLength(3);
+    expect(xids).toEqual([706, 704, 799, 701]);
+    expect(transactions.map(({ isIncomplete }) => isIncomplete)).toEqual([
+      false,
+      false,
+      true,
+      false,
+    ]);
   });
 
-  test("a gap before what is asked for is no part of what was not searched", async () => {
-    const late: Segments = { ...segments, 4: [commit(704, [{ file: ORDERS, deleted: 9 }])] };
-    const query = { from: stepTime(4, 0) };
-    const { missing } = await find(late, query, { first: 4 });
+  test("lies also between the first segment that is wanted and the first that is stored", async () => {
+    const archive = await archiveWith([plain(4)]);
+    expect((await find(archive, {}, { first: 2n })).missing).toMatchObject([
+      { first: 2n, last: 3n },
+    ]);
+    expect((await find(archive)).missing).toEqual([]);
+  });
+});
+
+test("a segment that is damaged is named, and what follows is told", async () => {
+  const archive = await archiveWith([plain(1), plain(3)]);
+  await putWalFile(
+    archive,
+    nameOf(2n),
+    Buffer.alloc(SEGMENT_SIZE, 0x55),
+    { compression: { kind: "none", level: 0 } },
+    CONTEXT,
+  );
+  const { unreadable, missing, unindexedCount, xids } = await find(archive);
+  expect(unreadable).toMatchObject([{ name: nameOf(2n), error: { code: "WAL_SEGMENT_INVALID" } }]);
+  expect({ missing, unindexedCount, xids }).toEqual({
+    missing: [],
+    unindexedCount: 0,
+    xids: [703, 701],
+  });
+});
+
+describe("segments without index", () => {
+  function threeSegments(): WalBuilder {
+    const builder = new WalBuilder();
+    const nothing = { xids: [], overflowed: false, nextXid: 700, oldestRunningXid: 700 };
+    builder.append(runningTransactions(nothing));
+    builder.append(deletion({ xid: 701 }));
+    builder.append(deletion({ xid: 702 }));
+    builder.append(transactionEnd("commit", 702, "2026-11-25T08:01:00Z"));
+    builder.switchSegment();
+    builder.append(restorePoint("between", "2026-11-25T09:00:00Z"));
+    builder.append(deletion({ xid: 701 }));
+    builder.switchSegment();
+    builder.append(transactionEnd("commit", 701, "2026-11-25T10:00:00Z"));
+    return builder;
+  }
+
+  test("are read whole and counted: the answer is the same", async () => {
+    const archive = await archiveIn(createMemoryStore(), filesOf(threeSegments()));
+    const { transactions, points, unindexedCount, missing, unreadable } = await find(archive);
+    expect(transactions).toMatchObject([
+      { xid: 701n, relations: [{ deleted: 2 }], commitBefore: { xid: 702n }, isIncomplete: false },
+      { xid: 702n, relations: [{ deleted: 1 }], commitAfter: { xid: 701n } },
+    ]);
+    expect(points.map(({ name }) => name)).toEqual(["between"]);
+    expect({ unindexedCount, missing, unreadable }).toEqual({
+      unindexedCount: 3,
+      missing: [],
+      unreadable: [],
+    });
+  });
+
+  test("are those whose index is damaged, too, with a warning", async () => {
+    const store = createMemoryStore();
+    const archive = await archiveIn(store, filesOf(threeSegments()));
+    await putWalIndex(archive, { name: nameOf(1n), index: plain(1) }, CONTEXT);
+    for await (const { key } of listAll(store, "stanza/", { signal: CONTEXT.signal })) {
+      if (key.includes(".index-")) store.tamper(key, (bytes) => bytes.subarray(0, 100));
+    }
+    const warnings: unknown[] = [];
+    const log = createLog("warn", (level, message, { name }) =>
+      warnings.push([level, message, name]),
+    );
+    const { transactions, unindexedCount } = await findTransactions(
+      { archive, history: FIRST, blockSizeBytes: 8192 },
+      { countMax: 10 },
+      { ...CONTEXT, log },
+    );
+    expect(transactions.map(({ xid }) => xid)).toEqual([701n, 702n]);
+    expect(unindexedCount).toBe(3);
+    expect(warnings).toEqual([
+      ["warn", "a WAL index is damaged and is made again in memory", nameOf(1n)],
+    ]);
+  });
+});
+
+describe("several timelines", () => {
+  // Timeline 2 leaves timeline 1 behind step 2 of segment 2, timeline 3 leaves it where segment 4 begins.
+  const switchLsn = addLsn(stepLsn(2, 2), 8n);
+  const shared = [running(), commit(702, deletionOf(2))];
+  const point: IndexStep = { kind: "restorePoint", name: "given up", at: stepTime(2, 5) };
+  const givenUp = [commit(750, deletionOf(90)), commit(751, deletionOf(91)), point];
+  const SECOND: TimelineHistory = {
+    timeline: timeline(2),
+    ancestors: [{ timeline: timeline(1), switchLsn, reason: "" }],
+  };
+  const THIRD: TimelineHistory = {
+    timeline: timeline(3),
+    ancestors: [
+      ...SECOND.ancestors,
+      { timeline: timeline(2), switchLsn: addLsn(stepLsn(4, 0), -256n), reason: "" },
+    ],
+  };
+  const ofFirst = [plain(1), indexWith(2, [...shared, rollback(703), ...givenUp]), plain(3)];
+  const ofSecond = [
+    indexWith(2, [...shared, rollback(703), commit(760, deletionOf(20))]),
+    indexWith(3, [commit(761, deletionOf(30))]),
+    indexWith(4, [commit(762, deletionOf(40))]),
+  ];
+  const ofThird = [indexWith(4, [commit(763, deletionOf(50))])];
+  const all = [
+    ...ofFirst,
+    ...ofSecond.map((index) => [2, index] as const),
+    ...ofThird.map((index) => [3, index] as const),
+  ];
+
+  test("are followed to the one that is asked for, and each transaction told with its own", async () => {
+    const archive = await archiveWith(all);
+    const told = async (history: TimelineHistory): Promise<readonly (readonly number[])[]> => {
+      const { transactions } = await find(archive, {}, { history });
+      return transactions.map(({ xid, timeline: id }) => [Number(xid), id]);
+    };
+    expect(await told(THIRD)).toEqual([
+      [763, 3],
+      [761, 2],
+      [760, 2],
+      [702, 1],
+      [701, 1],
+    ]);
+    expect(await told(SECOND)).toEqual([
+      [762, 2],
+      [761, 2],
+      [760, 2],
+      [702, 1],
+      [701, 1],
+    ]);
+    expect(await told(FIRST)).toEqual([
+      [751, 1],
+      [750, 1],
+      [703, 1],
+      [702, 1],
+      [701, 1],
+    ]);
+  });
+
+  test("are read under the child's name where the child repeats the parent", async () => {
+    const { read, missing } = await find(await archiveWith(all), {}, { history: THIRD });
+    expect(read).toEqual([nameOf(1n), nameOf(2n, 2), nameOf(3n, 2), nameOf(4n, 3)]);
     expect(missing).toEqual([]);
   });
-});
 
-describe("rolled-back transactions", () => {
-  const segments: Segments = {
-    1: [
-      running(),
-      rollback(700, [{ file: ORDERS, deleted: 5 }]),
-      commit(701, [{ file: ORDERS, deleted: 1 }]),
-    ],
-  };
-
-  test("are found when they are asked for", async () => {
-    expect(xidsOf(await find(segments))).toEqual([701]);
-    const { transactions } = await find(segments, { includesAborted: true });
-    expect(transactions).toMatchObject([
-      { xid: 700n, isAborted: true },
-      { xid: 701n, isAborted: false },
-    ]);
-  });
-
-  test("are told of when their id is asked for", async () => {
-    const { transactions, rolledBack } = await find(segments, { xid: 700n });
-    expect(transactions).toEqual([]);
-    expect(rolledBack).toEqual({ xid: 700n, lsn: stepLsn(1, 1), at: stepTime(1, 1) });
-    expect((await find(segments, { xid: 701n })).rolledBack).toBeUndefined();
-  });
-});
-
-describe("rows of a table that was truncated", () => {
-  const truncates = commit(700, [], { droppedRelations: [ORDERS], droppedObjects: [] });
-  const history: Segments = { 1: [running(), makes(700, file(17_000)), truncates] };
-  const snapshotOf = (rowsEstimate: number, segment: number, step: number): CatalogueSnapshot => ({
-    ...snapshotWith([{ ...ORDERS_TABLE, rowsEstimate }, ITEMS_TABLE], stepLsn(segment, step)),
-    at: stepTime(segment, step),
-  });
-  const after = {
-    ...snapshotWith([{ ...ORDERS_TABLE, relfilenode: 17_000, rowsEstimate: 0 }], stepLsn(2, 0)),
-    at: stepTime(2, 0),
-  };
-
-  test("are those of the snapshot before, never of one behind", async () => {
-    const before = snapshotOf(50_000, 1, 0);
-    const { transactions } = await find(
-      history,
-      { operation: "truncate", rowsMin: 1000 },
-      {
-        snapshots: [before, after],
-      },
-    );
-    const rowsBefore = { rows: 50_000, at: stepTime(1, 0) };
-    expect(transactions).toMatchObject([{ relations: [{ truncated: true, rowsBefore }] }]);
-  });
-
-  test("are not known without one before; it comes before any number and is no reason to leave it out", async () => {
-    const more = { ...history, 2: [commit(701, [{ file: ITEMS, deleted: 1e6 }])] };
-    const found = await find(more, { rowsMin: 1000 }, { snapshots: [after] });
-    expect(xidsOf(found)).toEqual([700, 701]);
-    expect(found.transactions[0]?.relations).toMatchObject([
-      { name: "1663/5/16384", truncated: true, rowsBefore: undefined },
-    ]);
-  });
-
-  test("are counted where its file was made within the history", async () => {
-    const staging = relation({
-      oid: 20_300,
-      relfilenode: 17_001,
-      name: "staging",
-      rowsEstimate: -1,
+  test("end where the parent was left while the child has archived nothing", async () => {
+    const archive = await archiveWith(ofFirst);
+    const { xids, missing, points, profile, read } = await find(archive, {}, { history: SECOND });
+    expect(xids).toEqual([702, 701]);
+    expect([missing, points]).toEqual([[], []]);
+    expect(profile.at(-1)).toMatchObject({
+      from: stepTime(2, 1),
+      to: stepTime(2, 2),
+      deleted: [{ rows: 2 }],
     });
-    const { transactions } = await find(
-      {
-        1: [
-          running(),
-          makes(699, file(17_001)),
-          commit(699, [{ file: file(17_001), inserted: 25 }]),
-        ],
-        2: [
-          commit(700, [], {
-            droppedRelations: [file(17_001)],
-            droppedObjects: [{ database: SHOP, relation: 20_300 }],
-          }),
-        ],
-      },
-      { operation: "drop" },
-      { snapshots: [snapshotWith([staging], stepLsn(1, 2))] },
-    );
-    const rowsBefore = { rows: 25, at: undefined };
-    expect(transactions).toMatchObject([
-      { relations: [{ name: "staging", dropped: true, rowsBefore }] },
-    ]);
+    expect(read).toEqual([nameOf(1n), nameOf(2n)]);
   });
 
-  test("TRUNCATE and a load of more rows is found as a truncation, too", async () => {
-    const replaces: Segments = {
-      1: [
-        running(),
-        makes(700, file(17_000)),
-        commit(700, [{ file: file(17_000), inserted: 9000 }], { droppedRelations: [ORDERS] }),
-      ],
-    };
-    const { transactions } = await find(
-      replaces,
-      { operation: "truncate" },
-      {
-        snapshots: [snapshotOf(-1, 1, 0)],
-      },
-    );
-    expect(transactions).toMatchObject([{ relations: [{ name: "orders", replacedBy: 9000 }] }]);
+  test("have a gap where the child's first segment is missing and a later one is not", async () => {
+    const archive = await archiveWith([
+      ...ofFirst,
+      ...ofSecond.slice(1).map((index) => [2, index] as const),
+    ]);
+    const { transactions, missing } = await find(archive, {}, { history: SECOND });
+    expect(transactions).toMatchObject([
+      { xid: 762n, isIncomplete: true },
+      { xid: 761n, isIncomplete: true },
+      { xid: 702n, isIncomplete: false },
+      { xid: 701n, isIncomplete: false },
+    ]);
+    expect(missing).toMatchObject([{ first: 2n, last: 2n }]);
   });
 });
 
-test("a database that was dropped is named, with the rows of its tables, before any other loss", async () => {
-  const segments: Segments = {
-    1: [
-      running(),
-      { kind: "databaseDrop", xid: 700, database: SHOP, tablespaces: [1663] },
-      commit(700),
-      ...Array.from({ length: 12 }, (_, n) => commit(701 + n, [{ file: ORDERS, deleted: 9 }])),
-    ],
-  };
-  const { transactions } = await find(segments);
-  expect(transactions).toHaveLength(10);
-  expect(transactions[0]).toMatchObject({
-    xid: 700n,
-    droppedPlace: { what: "DROP DATABASE", name: "shop", estimate: { rows: 150 } },
-    stopBefore: { lsn: stepLsn(1, 1) },
-  });
-  expect(xidsOf(await find(segments, { operation: "drop" }))).toEqual([700]);
+test("a search that is given up stops", async () => {
+  const archive = await archiveWith([plain(1), plain(2)]);
+  const giveUp = new AbortController();
+  const read: string[] = [];
+  const finding = findTransactions(
+    {
+      archive,
+      history: FIRST,
+      blockSizeBytes: 8192,
+      onProgress: (segment) => {
+        read.push(segment);
+        giveUp.abort(new Error("enough"));
+      },
+    },
+    { countMax: 10 },
+    { ...CONTEXT, signal: giveUp.signal },
+  );
+  await expect(finding).rejects.toThrow("enough");
+  expect(read).toEqual([nameOf(1n)]);
 });

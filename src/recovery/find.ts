@@ -177,15 +177,19 @@ class HistoryLook {
 
   #takeSegment(step: IndexedSegment): void {
     const search = this.#search;
-    if (!step.isIndexed && !step.isHeadMissing) this.#unindexedCount += 1;
     this.#points.push(...pointsOf(step));
+    if (step.number < this.#first) {
+      this.#walk.take(step, (commit) => search.pass(commit));
+      return;
+    }
+    if (!step.isIndexed && !step.isHeadMissing) this.#unindexedCount += 1;
     const profile = new ProfileBuilder(step);
     this.#walk.take(step, (commit) => {
       if (!commit.isAborted) profile.take(commit, search.counting(commit));
       search.take(commit);
     });
     search.settle();
-    if (step.number >= this.#first) this.#profile.push(profile.finish());
+    this.#profile.push(profile.finish());
     this.#endLsn = step.limit ?? step.index.last?.endLsn ?? this.#endLsn;
   }
 }

@@ -28,10 +28,20 @@ function segment(
 /** The rows of the picture without their titles; each minute of the first hour is a column of an hour's picture. */
 function pictureOf(
   profile: readonly SegmentProfile[],
-  { query = {}, points = [] }: { query?: Partial<FindQuery>; points?: readonly number[] } = {},
+  {
+    query = {},
+    points = [],
+    timeZone = "UTC",
+    isPlain = true,
+  }: {
+    readonly query?: Partial<FindQuery>;
+    readonly points?: readonly number[];
+    readonly timeZone?: string;
+    readonly isPlain?: boolean;
+  } = {},
 ): { readonly [title: string]: string } {
   const view = {
-    timeZone: "UTC",
+    timeZone,
     backups: [{ stopTime: at(12), type: "full" }],
     archive: { record: { segmentSizeBytes: MIB } },
   };
@@ -46,7 +56,7 @@ function pictureOf(
       result: result as unknown as FindResult,
       options: [],
     },
-    true,
+    isPlain,
   );
   return Object.fromEntries(
     text.split("\n").map((line) => {
@@ -58,7 +68,7 @@ function pictureOf(
 
 const HOUR = [segment([0, 0]), segment([60, 60])];
 const columnsOf = (bars = ""): readonly number[] =>
-  [...bars].flatMap((sign, column) => (sign === " " ? [] : [column]));
+  Array.from(bars, (sign, column) => (sign === " " ? -1 : column)).filter((column) => column >= 0);
 
 test("a picture of nothing says so", () => {
   expect(Object.keys(pictureOf([]))).toEqual(["Nothing happened in this history."]);
@@ -116,4 +126,20 @@ test("a restore point behind the last transaction widens nothing and stands at t
   const picture = pictureOf(HOUR, { points: [600] });
   expect(Object.keys(picture)[0]).toContain("to  2026-11-25 09:00:00");
   expect(columnsOf(picture["restore points"])).toEqual([59]);
+});
+
+test("a terminal shows blocks, the least of which is not nothing", () => {
+  const many = segment([40, 40], { deleted: [{ from: at(40), to: at(40), rows: 1000 }] });
+  const few = segment([50, 50], { deleted: [{ from: at(50), to: at(50), rows: 1 }] });
+  const picture = pictureOf([segment([0, 0]), many, few, segment([60, 60])], { isPlain: false });
+  expect(picture["rows deleted"]?.trim()).toMatch(/^█ {9}▁$/);
+});
+
+test("times are those of the cluster's zone, in UTC where only PostgreSQL knows it", () => {
+  const rangeIn = (timeZone: string): string | undefined =>
+    Object.keys(pictureOf(HOUR, { timeZone }))[0];
+  expect(rangeIn("Europe/Paris")).toBe(
+    "2026-11-25 09:00:00.000000+01:00  to  2026-11-25 10:00:00.000000+01:00  Europe/Paris",
+  );
+  expect(rangeIn("<+03>-03")).toMatch(/^2026-11-25 08:00.*\+00:00 {2}UTC$/);
 });
