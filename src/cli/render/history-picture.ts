@@ -69,10 +69,7 @@ interface Stretch {
   readonly amount: number;
 }
 
-/**
- * When segments were written: each from the last end of a transaction before it to its own last one. Segments in which
- * nothing ended share the time between their neighbours.
- */
+/** When segments were written: between their first and their last end of a transaction; those without, between others'. */
 function walStretches(profile: readonly SegmentProfile[]): readonly Stretch[] {
   const stretches: Stretch[] = [];
   let before: Temporal.Instant | undefined;
