@@ -148,7 +148,7 @@ function notAZone(text: string, zone: string): Error {
 
 function notATime(text: string, cause?: unknown): Error {
   return failure("TIMESTAMP_INVALID", `"${text}" is not a time that can be a target`, {
-    hint: "Write date, time and offset, such as 2025-11-19 11:49:45.123456+00; without an offset the cluster's time zone counts.",
+    hint: "Write date, time and offset, such as 2025-11-19 11:49:45.123456+00; without an offset the cluster's time zone counts. Or count back in seconds, minutes, hours, days or weeks: '1 hour 30 minutes ago'.",
     cause,
   });
 }
