@@ -6,14 +6,18 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { afterEach, beforeEach, expect, test } from "vitest";
+import { SteppingClock } from "../base/clock.fixture.ts";
 import { type Context, createContext } from "../base/context.ts";
 import { stanzaName } from "../model/stanza.ts";
+import type { ConnectionSettings } from "../postgres/connection.ts";
+import { forgetCatalogueWanted } from "../repository/catalogue-wanted.ts";
 import { createRepository } from "../repository/repository.ts";
 import { createMemoryStore } from "../storage/memory.ts";
 import {
   type CatalogueRefresh,
   type CatalogueRefreshRequest,
   refreshCatalogue,
+  refreshCatalogueIfDue,
 } from "./catalogue-refresh.ts";
 
 let directory: string;
@@ -67,6 +71,37 @@ test("the caller's own signal is no reason to skip", async () => {
   setTimeout(() => controller.abort(reason), 50);
   await expect(refreshing).rejects.toBe(reason);
   await expect(refresh({}, context)).rejects.toBe(reason);
+});
+
+test("what could not be done is tried again, at most once a minute, until it is done", async () => {
+  const clock = new SteppingClock();
+  const context = createContext({ clock });
+  const { repository } = await createRepository(createMemoryStore(), context);
+  const stanza = stanzaName("main");
+  let attemptCount = 0;
+  const settings = async (): Promise<ConnectionSettings> => {
+    attemptCount += 1;
+    return { socketDirectory: directory, port: 5432, user: "x", database: "x" };
+  };
+  const push = async (changed: boolean): Promise<string> =>
+    (await refreshCatalogueIfDue({ settings, repository, stanza, changed }, context)).kind;
+  expect(await push(false)).toBe("notDue");
+  expect(await push(true)).toBe("skipped");
+  expect(await push(false)).toBe("notDue");
+  expect(await push(true)).toBe("skipped");
+  await clock.sleep(60_000);
+  expect(await push(false)).toBe("skipped");
+  expect(await push(false)).toBe("notDue");
+  await clock.sleep(60_000);
+  expect(attemptCount).toBe(3);
+  // A note that is damaged is as good as an old one.
+  const key = "stanza/main/catalogue-wanted";
+  await repository.store.remove(key);
+  await repository.store.put(key, Buffer.from("nothing"));
+  expect(await push(false)).toBe("skipped");
+  // As a success does; with a server: test/integration/catalogue-stored.test.ts.
+  await forgetCatalogueWanted(repository, stanza, context);
+  expect(await push(false)).toBe("notDue");
 });
 
 test("PostgreSQL's driver is loaded only when a refresh begins", async () => {

@@ -5,11 +5,19 @@ import type { Context } from "../base/context.ts";
 import { errorMessage } from "../base/errors.ts";
 import type { StanzaName } from "../model/stanza.ts";
 import type { ConnectionSettings } from "../postgres/connection.ts";
+import { isFailure } from "../model/failure.ts";
+import {
+  catalogueWantedSince,
+  forgetCatalogueWanted,
+  wantCatalogue,
+} from "../repository/catalogue-wanted.ts";
 import { putCatalogue } from "../repository/catalogue.ts";
 import type { Repository } from "../repository/repository.ts";
 
 /** Loading the driver, connecting, reading every database and storing the snapshot may take so long together. */
 const REFRESH_TIMEOUT_MS = 200;
+/** Where a refresh always takes too long, WAL without new relations pays for it once in this time only. */
+const RETRY_PAUSE_MS = 60_000;
 
 /** Whose catalogue, and where it goes. */
 export interface CatalogueRefreshRequest {
@@ -46,6 +54,48 @@ export async function refreshCatalogue(
     context.signal.throwIfAborted();
     const reason = limit.aborted ? `it took longer than ${timeoutMs} ms` : errorMessage(error);
     return { kind: "skipped", reason };
+  }
+}
+
+/**
+ * {@link refreshCatalogue}, when WAL that was archived just now asks for it, or when it could not be done the last time:
+ * on a busy machine it takes several attempts, and the names of relations must not wait for the next DDL.
+ *
+ * @param request.changed whether that WAL made or dropped relations.
+ * @returns `notDue` when there was nothing to do.
+ * @throws {HindsightError} what the store throws; the reason of the context's signal.
+ */
+export async function refreshCatalogueIfDue(
+  request: Omit<CatalogueRefreshRequest, "settings"> & {
+    readonly changed: boolean;
+    /** Asked only when a refresh is due. */
+    readonly settings: () => Promise<ConnectionSettings>;
+  },
+  context: Context,
+): Promise<CatalogueRefresh | { readonly kind: "notDue" }> {
+  const { repository, stanza, changed } = request;
+  const triedAt = await lastTry(repository, stanza, context);
+  const pausedUntil = triedAt?.add({ milliseconds: RETRY_PAUSE_MS });
+  const isPaused = !pausedUntil || Temporal.Instant.compare(context.clock.now(), pausedUntil) < 0;
+  if (!changed && isPaused) return { kind: "notDue" };
+  const settings = await request.settings();
+  const refreshed = await refreshCatalogue({ ...request, settings }, context);
+  if (refreshed.kind === "skipped") await wantCatalogue(repository, stanza, context);
+  else if (triedAt) await forgetCatalogueWanted(repository, stanza, context);
+  return refreshed;
+}
+
+/** A note that cannot be read is as good as an old one. */
+async function lastTry(
+  repository: Repository,
+  stanza: StanzaName,
+  context: Context,
+): Promise<Temporal.Instant | undefined> {
+  try {
+    return await catalogueWantedSince(repository, stanza, context);
+  } catch (error) {
+    if (!isFailure(error, "OBJECT_CORRUPT")) throw error;
+    return Temporal.Instant.fromEpochMilliseconds(0);
   }
 }
 

@@ -189,16 +189,16 @@ const RECOVERY_COMMANDS: readonly CommandSpec[] = [
     summary: "find transactions by what they did, and the instant before each",
     details: [
       "Looks through the WAL indexes of the archive. Without options the transactions that lost most rows come first: deleted, truncated, dropped. Each one comes with the commits and restore points around it and the command that restores to the instant before.",
-      "--table counts the partitions of a partitioned table as well. Times without offset are read in the cluster's time zone.",
+      "--table counts the partitions of a partitioned table as well. Times without offset are read in the cluster's time zone; a time without date is the most recent one, as --to the first one behind --from. The answer says what was searched, how far the archive goes, and what was not searched.",
     ],
     forms: [[], ["STANZA"]],
     settings: [...REPOSITORY, "target-timeline"],
     examples: [
       "hindsight --stanza=main find",
       "hindsight --stanza=main find --table=orders --operation=delete",
-      "hindsight --stanza=main find --from='2025-11-19 11:00' --to='2025-11-19 12:00' --timeline",
+      "hindsight --stanza=main find --from='2025-11-19 11:00' --to=12:00 --timeline",
     ],
-    exits: [20, 21, 22, 26],
+    exits: [20, 21, 22, 26, 29],
     load: () => import("./commands/find.ts"),
   },
   {

@@ -2,12 +2,24 @@
 import type { Context } from "../base/context.ts";
 import type { Settings } from "../config/settings.ts";
 import { failure } from "../model/failure.ts";
-import { describeHistory, isOnPath, timeline, type TimelineHistory } from "../model/timeline.ts";
-import { segmentNumberAt } from "../model/wal-segment.ts";
+import type { Lsn } from "../model/lsn.ts";
+import {
+  describeHistory,
+  isOnPath,
+  timeline,
+  type Timeline,
+  type TimelineHistory,
+} from "../model/timeline.ts";
+import { formatSegmentName, segmentNumberAt } from "../model/wal-segment.ts";
 import type { FindRange } from "../recovery/find.ts";
 import { listBackupHeaders } from "../repository/backup-headers.ts";
 import type { ManifestHeader } from "../repository/manifest.ts";
-import { listHistories, readHistory, type WalArchive } from "../repository/wal-archive.ts";
+import {
+  listHistories,
+  listSegments,
+  readHistory,
+  type WalArchive,
+} from "../repository/wal-archive.ts";
 import { BLOCK_SIZE_DEFAULT_BYTES } from "../wal/block-reference.ts";
 import { firstRepository, openArchive } from "./repositories.ts";
 import { readTimeline } from "./restore-target.ts";
@@ -18,6 +30,14 @@ export interface HistoryView extends FindRange {
   readonly backups: readonly ManifestHeader[];
   /** The cluster's zone, as the newest backup recorded it. */
   readonly timeZone: string;
+  readonly branches: readonly OtherBranch[];
+}
+
+/** WAL that is in the archive and not on the path. */
+export interface OtherBranch {
+  readonly timeline: Timeline;
+  /** Where the path left it; undefined for a timeline that the path was never on. */
+  readonly behind: Lsn | undefined;
 }
 
 /**
@@ -30,7 +50,8 @@ export async function historyView(settings: Settings, context: Context): Promise
   const { repository, stanza, record } = archive;
   const all = await listBackupHeaders(repository, stanza, context);
   const ours = all.filter((backup) => backup.systemIdentifier === record.systemIdentifier);
-  const history = await chosenHistory(settings, { archive, newest: ours.at(-1) }, context);
+  const known = [timeline(1), ...(await listHistories(archive, context))];
+  const history = await chosenHistory(settings, { archive, known, newest: ours.at(-1) }, context);
   const backups = ours.filter((backup) => isOnPath(history, backup.timeline, backup.stopLsn));
   const newest = ours.at(-1);
   return {
@@ -39,27 +60,54 @@ export async function historyView(settings: Settings, context: Context): Promise
     backups,
     timeZone: newest?.settings["TimeZone"] ?? "UTC",
     blockSizeBytes: newest?.blockSizeBytes ?? BLOCK_SIZE_DEFAULT_BYTES,
+    branches: await otherBranches(archive, { history, known }, context),
   };
 }
 
-/** The segment where the newest backup before an instant begins: nothing that ended later lies before it. */
+/**
+ * A segment before which nothing lies that ended at an instant or later: where the newest backup begins that was complete
+ * by then. A backup's own start is no measure, because its clock is read before PostgreSQL's checkpoint, which takes
+ * minutes.
+ */
 export function firstSegmentFor(view: HistoryView, from: Temporal.Instant): bigint | undefined {
   const earlier = view.backups.findLast(
-    ({ startTime }) => Temporal.Instant.compare(startTime, from) < 0,
+    ({ stopTime }) => Temporal.Instant.compare(stopTime, from) < 0,
   );
   return earlier && segmentNumberAt(earlier.startLsn, view.archive.record.segmentSizeBytes);
+}
+
+/** Other branches: ancestors with WAL behind the place where this path left them, and timelines that it never was on. */
+async function otherBranches(
+  archive: WalArchive,
+  { history, known }: { readonly history: TimelineHistory; readonly known: readonly Timeline[] },
+  context: Context,
+): Promise<readonly OtherBranch[]> {
+  const branches: OtherBranch[] = [];
+  for (const { timeline: id, switchLsn } of history.ancestors) {
+    const number = segmentNumberAt(switchLsn, archive.record.segmentSizeBytes);
+    const from = formatSegmentName({ timeline: id, number }, archive.record.segmentSizeBytes);
+    const next = await listSegments(archive, { timeline: id, from }, context).next();
+    if (next.done !== true) branches.push({ timeline: id, behind: switchLsn });
+  }
+  const path = [...history.ancestors.map((each) => each.timeline), history.timeline];
+  const others = known.filter((id) => !path.includes(id));
+  return [...branches, ...others.map((id) => ({ timeline: id, behind: undefined }))];
 }
 
 async function chosenHistory(
   settings: Settings,
   {
     archive,
+    known,
     newest,
-  }: { readonly archive: WalArchive; readonly newest: ManifestHeader | undefined },
+  }: {
+    readonly archive: WalArchive;
+    readonly known: readonly Timeline[];
+    readonly newest: ManifestHeader | undefined;
+  },
   context: Context,
 ): Promise<TimelineHistory> {
   const choice = readTimeline(settings) ?? "latest";
-  const known = [timeline(1), ...(await listHistories(archive, context))];
   const wanted =
     choice === "latest"
       ? known.at(-1)

@@ -39,9 +39,13 @@ export function parseInstant(text: string): Temporal.Instant {
  * `2025-11-19 11:49:45.123456+00:00`, as people and PostgreSQL read it, in a zone such as `UTC` or `Europe/Paris`; in UTC
  * for a zone of {@link displayZone}.
  */
-export function formatInZone(instant: Temporal.Instant, timeZone: string): string {
+export function formatInZone(
+  instant: Temporal.Instant,
+  timeZone: string,
+  fractionalSecondDigits: 0 | 6 = 6,
+): string {
   const zoned = instant.toZonedDateTimeISO(displayZone(timeZone));
-  return `${zoned.toPlainDate().toString()} ${zoned.toPlainTime().toString({ fractionalSecondDigits: 6 })}${zoned.offset}`;
+  return `${zoned.toPlainDate().toString()} ${zoned.toPlainTime().toString({ fractionalSecondDigits })}${zoned.offset}`;
 }
 
 /** UTC and, when it differs, the cluster's own zone: `2025-11-19 11:49:45.123456+00:00 (12:49:45.123456+01:00 Europe/Paris)`. */
@@ -144,7 +148,7 @@ function notAZone(text: string, zone: string): Error {
 
 function notATime(text: string, cause?: unknown): Error {
   return failure("TIMESTAMP_INVALID", `"${text}" is not a time that can be a target`, {
-    hint: "Write date, time and offset, such as 2025-11-19 11:49:45.123456+00; without an offset the cluster's time zone counts.",
+    hint: "Write date, time and offset, such as 2025-11-19 11:49:45.123456+00; without an offset the cluster's time zone counts. Or count back in seconds, minutes, hours, days or weeks: '1 hour 30 minutes ago'.",
     cause,
   });
 }

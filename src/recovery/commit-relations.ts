@@ -3,10 +3,14 @@
 import type { Context } from "../base/context.ts";
 import type { Lsn } from "../model/lsn.ts";
 import { endLsnOf } from "./commit-fact.ts";
-import { describeRelations, type FoundRelation } from "./found-transaction.ts";
+import {
+  describeRelations,
+  type DroppedPlace,
+  droppedPlace,
+  type FoundRelation,
+} from "./found-transaction.ts";
 import { type HistoryRange, historySteps } from "./history-segments.ts";
 import { loadBook } from "./load-book.ts";
-import type { Irreversible } from "./pending-work.ts";
 import { TransactionWalk } from "./transaction-walk.ts";
 import { isUserRelation } from "./user-relation.ts";
 import { walkBegin } from "./walk-begin.ts";
@@ -14,8 +18,7 @@ import { walkBegin } from "./walk-begin.ts";
 /** What a commit did. */
 export interface CommitEffects {
   readonly relations: readonly FoundRelation[];
-  /** What it did before its commit and cannot be undone. */
-  readonly irreversible: Irreversible | undefined;
+  readonly droppedPlace: DroppedPlace | undefined;
   /** Whether some of its rows may lie before everything that is archived. */
   readonly isIncomplete: boolean;
 }
@@ -55,7 +58,7 @@ export async function commitRelations(
       if (!commits.has(lsn)) return;
       found.set(lsn, {
         relations: describeRelations(commit, lsn, book),
-        irreversible: commit.work?.irreversible,
+        droppedPlace: droppedPlace(commit, lsn, book),
         isIncomplete: commit.isIncomplete,
       });
     });

@@ -14,6 +14,7 @@ import {
   SCHEMA,
   SHOP,
   stepLsn,
+  stepTime,
 } from "./find.fixture.ts";
 import type { RelationBook } from "./relation-book.ts";
 
@@ -45,6 +46,7 @@ const workOf = ({ rows = [], empty = [], ...parts }: Draft): FileWork => ({
   rewritten: [],
   classDeletions: 0,
   isEmpty: (of) => empty.includes(of),
+  countedRows: () => undefined,
   rowsOf: (of) => {
     const draft = rows.find((each) => each.file.relfilenode === of.relfilenode);
     return draft && countsOf(draft);
@@ -90,8 +92,24 @@ test("a change says which file went, which came, and of which relation", () => {
   const identity = identityOf(ORDERS_TABLE);
   const rows = [{ file: NEW, inserted: 40 }];
   expect(fileChanges(workOf({ ...REPLACED, rows }), bookWith(TABLES))).toEqual([
-    { kind: "replaced", file: ORDERS, successor: NEW, identity, rowsAfter: 40 },
+    {
+      kind: "replaced",
+      file: ORDERS,
+      successor: NEW,
+      identity,
+      rowsAfter: 40,
+      rowsBefore: { rows: 120, at: stepTime(1, 0) },
+    },
   ]);
+});
+
+test("rows that went are those that were counted, else those of a snapshot; what was rewritten lost none", () => {
+  const rowsBefore = (draft: Draft): number | undefined =>
+    fileChanges(workOf(draft), bookWith(TABLES))[0]?.rowsBefore?.rows;
+  expect(rowsBefore(REPLACED)).toBe(120);
+  expect(rowsBefore({ ...REPLACED, countedRows: () => 7 })).toBe(7);
+  expect(rowsBefore({ ...REPLACED, dropped: [STRANGE] })).toBeUndefined();
+  expect(rowsBefore({ ...REPLACED, rows: [{ file: NEW, pages: 7 }] })).toBeUndefined();
 });
 
 test("the new file is the relation's from there on, also that of an index, which is not told", () => {

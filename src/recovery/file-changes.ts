@@ -15,6 +15,7 @@ import type { RowCounts } from "../wal/index-content.ts";
 import type { RelationId } from "../wal/index-fields.ts";
 import { type Replacement, replacements } from "./file-successors.ts";
 import type { RelationBook, RelationIdentity } from "./relation-book.ts";
+import type { RowEstimate } from "./row-estimates.ts";
 
 /** What became of a relation whose file went; see above. */
 export type FileChangeKind = "dropped" | "truncated" | "rewritten" | "replaced";
@@ -30,6 +31,8 @@ export interface FileChange {
   readonly identity: RelationIdentity | undefined;
   /** Rows that were inserted into the successor; 0 unless `replaced`. */
   readonly rowsAfter: number;
+  /** Rows that went; undefined when nobody knows how many, and for `rewritten`, which lost none. */
+  readonly rowsBefore: RowEstimate | undefined;
 }
 
 /** What WAL says of the files of one transaction. */
@@ -50,6 +53,8 @@ export interface FileWork {
   readonly classDeletions: number;
   /** Whether a file was made within the known history and never got a row. */
   readonly isEmpty: (file: RelationLocator) => boolean;
+  /** Rows in a file that was made within the known history; undefined for others. */
+  readonly countedRows: (file: RelationLocator) => number | undefined;
   /** What it did to the rows of a file. */
   readonly rowsOf: (file: RelationLocator) => RowCounts | undefined;
 }
@@ -67,7 +72,13 @@ export function fileChanges(work: FileWork, book: RelationBook): readonly FileCh
     if (identity ? !KINDS_WITH_ROWS.has(identity.kind) : work.isEmpty(file)) continue;
     const kind = kindOf({ file, identity, successor }, work);
     const rowsAfter = (kind === "replaced" && successor && work.rowsOf(successor)?.inserted) || 0;
-    changes.push({ kind, file, successor, identity, rowsAfter });
+    const counted = work.countedRows(file);
+    const rowsBefore =
+      counted === undefined
+        ? identity && book.rowsBefore(identity, work.lsn)
+        : { rows: counted, at: undefined };
+    const lost = kind === "rewritten" ? undefined : rowsBefore;
+    changes.push({ kind, file, successor, identity, rowsAfter, rowsBefore: lost });
   }
   const known = [...changes, ...namedDrops(changes, work, book)];
   return [...known.filter(mayBeTable(known, work, book)), ...namedTruncations(known, work, book)];
@@ -83,7 +94,7 @@ function namedDrops(
   return droppedObjects.flatMap((object) => {
     const identity = book.relation(object.database, object.relation, lsn);
     if (!identity || !KINDS_WITH_ROWS.has(identity.kind) || has(changes, object)) return [];
-    return isTemporary(identity) ? [] : [bareChange("dropped", identity)];
+    return isTemporary(identity) ? [] : [bareChange("dropped", identity, { book, lsn })];
   });
 }
 
@@ -95,12 +106,19 @@ function namedTruncations(
 ): readonly FileChange[] {
   return truncated.flatMap((object) => {
     const identity = book.relation(object.database, object.relation, lsn);
-    return identity && !has(changes, object) ? [bareChange("truncated", identity)] : [];
+    return identity && !has(changes, object)
+      ? [bareChange("truncated", identity, { book, lsn })]
+      : [];
   });
 }
 
-function bareChange(kind: FileChangeKind, identity: RelationIdentity): FileChange {
-  return { kind, file: undefined, successor: undefined, identity, rowsAfter: 0 };
+function bareChange(
+  kind: FileChangeKind,
+  identity: RelationIdentity,
+  { book, lsn }: { readonly book: RelationBook; readonly lsn: Lsn },
+): FileChange {
+  const rowsBefore = book.rowsBefore(identity, lsn);
+  return { kind, file: undefined, successor: undefined, identity, rowsAfter: 0, rowsBefore };
 }
 
 function has(changes: readonly FileChange[], { database, relation }: RelationId): boolean {

@@ -1,5 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import { parseRelationName } from "../model/relation-name.ts";
 import { timeline, type TimelineHistory } from "../model/timeline.ts";
 import { ITEMS, ORDERS } from "../wal/index.fixture.ts";
 import { type FindQuery, Search } from "./find-search.ts";
@@ -22,7 +23,7 @@ import {
 } from "./find.fixture.ts";
 import type { FoundTransaction } from "./found-transaction.ts";
 import type { IndexedSegment } from "./history-segments.ts";
-import { parseRelationName, RelationFilter } from "./relation-filter.ts";
+import { RelationFilter } from "./relation-filter.ts";
 import { TransactionWalk } from "./transaction-walk.ts";
 import { isUserRelation } from "./user-relation.ts";
 
@@ -339,18 +340,19 @@ describe("what acts before its commit", () => {
     commit(701, deletionOf(2)),
   ];
 
-  test("is told with the earlier place to stop before, and counts as something dropped", () => {
+  test("is told with the earlier place to stop before, ahead of all losses that are counted", () => {
     const { found } = searchIn(steps);
     expect(found).toMatchObject([
-      { xid: 701n },
       {
         xid: 700n,
+        droppedPlace: { what: "DROP DATABASE", oid: 16_400, name: undefined, estimate: undefined },
         relations: [],
         stopBefore: {
           lsn: stepLsn(1, 1),
           irreversible: { what: "DROP DATABASE", oid: 16_400, lsn: stepLsn(1, 1) },
         },
       },
+      { xid: 701n, droppedPlace: undefined },
     ]);
     expect(xidsOf(searchIn(steps, { operation: "drop" }))).toEqual([700]);
   });
@@ -376,7 +378,7 @@ test("a result keeps its own numbers while the walk goes on", () => {
           name: "orders",
           identity: { oid: ORDERS_TABLE.oid },
           replacedBy: 40,
-          rowsEstimate: 120,
+          rowsBefore: { rows: 120 },
           inserted: 0,
           deleted: 0,
         },

@@ -2,17 +2,27 @@
 import type { RelationName } from "../model/relation-name.ts";
 import { type TimelineHistory, timelineAt } from "../model/timeline.ts";
 import { toPostgresMicroseconds } from "../model/timestamp.ts";
+import type { CommitFact } from "../restore/choose-backup.ts";
 import { BestList } from "./best-list.ts";
 import { commitFact, type CommitPlace, endLsnOf } from "./commit-fact.ts";
-import { compareRanks, type FindOperation, type Rank, rankOf } from "./find-filter.ts";
 import {
+  compareRanks,
+  type FindOperation,
+  isRankAtLeast,
+  type Rank,
+  rankOf,
+} from "./find-filter.ts";
+import {
+  describeDrop,
   describeRelations,
+  droppedPlace,
   type FoundTransaction,
   type KeptCommit,
   stopBefore,
 } from "./found-transaction.ts";
 import { isXid } from "./full-xid.ts";
 import type { IndexedSegment } from "./history-segments.ts";
+import type { Irreversible } from "./pending-work.ts";
 import type { RelationBook } from "./relation-book.ts";
 import type { RelationFilter } from "./relation-filter.ts";
 import type { WalkedCommit } from "./transaction-walk.ts";
@@ -39,9 +49,12 @@ interface Candidate extends KeptCommit {
   readonly rank: Rank;
   readonly before: CommitPlace | undefined;
   after: CommitPlace | undefined;
+  /** Whether WAL is missing somewhere before it, and between it and the next commit. */
+  readonly isBehindGap: boolean;
+  isBeforeGap: boolean;
 }
 
-const NO_RANK: Rank = [0, 0, 0];
+const NO_RANK: Rank = [0, 0, 0, 0];
 /** Transactions write their commits in another order than that of their times, by milliseconds at most. */
 const CLOCK_DISORDER_MICROSECONDS = 60_000_000;
 
@@ -60,8 +73,11 @@ export class Search {
   #before: CommitPlace | undefined;
   /** Results whose next commit is not known yet. */
   #waiting: Candidate[] = [];
+  #isBehindGap = false;
   /** Also those that were not kept. */
   matchedCount = 0;
+  /** What is asked for by its id and rolled back, where that alone keeps it from being found. */
+  rolledBack: CommitFact | undefined;
 
   constructor(query: FindQuery, book: RelationBook, filter: RelationFilter | undefined) {
     const { from, to, xid, countMax } = query;
@@ -74,10 +90,17 @@ export class Search {
     this.#best = new BestList(countMax, (left, right) => compareRanks(left.rank, right.rank));
   }
 
+  /** Takes a commit that is not asked for, and is only the one before what is. */
+  pass({ index, row, nextXid, isAborted }: WalkedCommit): void {
+    if (!isAborted) this.#before = { index, row, nextXid };
+  }
+
   take(commit: WalkedCommit): void {
     const { index, row, nextXid, isAborted } = commit;
     if (isAborted) {
       if (this.#query.includesAborted === true) this.#consider(commit);
+      else if (this.#xid !== undefined && this.#isAsked(commit))
+        this.rolledBack = commitFact(commit);
       return;
     }
     const place = { index, row, nextXid };
@@ -87,6 +110,19 @@ export class Search {
     }
     this.#consider(commit);
     this.#before = place;
+  }
+
+  /** Forgets the neighbours of what comes next: WAL between is missing. */
+  skip(): void {
+    for (const candidate of this.#waiting) candidate.isBeforeGap = true;
+    this.#waiting = [];
+    this.#before = undefined;
+    this.#isBehindGap = true;
+  }
+
+  /** The last one that was taken, unless a gap came behind it. */
+  get lastCommit(): CommitFact | undefined {
+    return this.#before && commitFact(this.#before);
   }
 
   /** Lets go of indexes that only commits hold which are wanted less than others; for the end of a segment. */
@@ -111,11 +147,24 @@ export class Search {
         isAborted: candidate.isAborted,
         globalIdentifier: globalIdentifierOf(candidate),
         relations: describeRelations(candidate, fact.lsn, this.#book),
+        droppedPlace: droppedPlace(candidate, fact.lsn, this.#book),
         stopBefore: stopBefore(candidate, fact.lsn),
         isIncomplete: candidate.isIncomplete,
         commitBefore: candidate.before && commitFact(candidate.before),
         commitAfter: candidate.after && commitFact(candidate.after),
+        isBehindGap: candidate.isBehindGap,
+        isBeforeGap: candidate.isBeforeGap,
       };
+    });
+  }
+
+  /** Changes of relations that count. */
+  counting({ changes, index, row }: WalkedCommit): WalkedCommit["changes"] {
+    if (changes.length === 0) return changes;
+    const lsn = endLsnOf(index, row);
+    return changes.filter(({ identity, file }) => {
+      if (this.#filter) return identity !== undefined && this.#filter.matches(identity, lsn);
+      return file ? isUserRelation(identity, file) : identity !== undefined;
     });
   }
 
@@ -125,7 +174,7 @@ export class Search {
     if (at < this.#fromMicroseconds || at > this.#toMicroseconds) return;
     if (this.#xid !== undefined && !this.#isAsked(commit)) return;
     const rank = this.#rankOf(commit) ?? (this.#xid === undefined ? undefined : NO_RANK);
-    if (!rank || !this.#isLarge(commit, rank)) return;
+    if (!rank || !isRankAtLeast(rank, this.#query.rowsMin ?? 0, this.#query.operation)) return;
     this.matchedCount += 1;
     const candidate: Candidate = {
       index,
@@ -138,6 +187,8 @@ export class Search {
       rank,
       before: this.#before,
       after: undefined,
+      isBehindGap: this.#isBehindGap,
+      isBeforeGap: false,
     };
     if (this.#best.offer(candidate)) this.#waiting.push(candidate);
   }
@@ -146,9 +197,9 @@ export class Search {
     const { totals, work } = commit;
     // Most do what the one before did, and the walk hands on the same sums.
     if (!work && totals === this.#rankedTotals) return this.#rank;
-    const changes = commit.changes.length === 0 ? commit.changes : this.#counting(commit);
-    const isIrreversible = work?.irreversible !== undefined && this.#filter === undefined;
-    const rank = rankOf({ totals, changes, isIrreversible }, this.#query.operation);
+    const changes = this.counting(commit);
+    const droppedPlace = work?.irreversible && this.#rowsOfPlace(commit, work.irreversible);
+    const rank = rankOf({ totals, changes, droppedPlace }, this.#query.operation);
     if (!work) {
       this.#rankedTotals = totals;
       this.#rank = rank;
@@ -165,20 +216,14 @@ export class Search {
     return isNamed === true && isXid(asked, this.#xid, nextXid);
   }
 
-  /** Changes of relations that count. */
-  #counting({ changes, index, row }: WalkedCommit): WalkedCommit["changes"] {
-    const lsn = endLsnOf(index, row);
-    return changes.filter(({ identity, file }) => {
-      if (this.#filter) return identity !== undefined && this.#filter.matches(identity, lsn);
-      return file ? isUserRelation(identity, file) : identity !== undefined;
-    });
-  }
-
-  #isLarge({ totals }: WalkedCommit, rank: Rank): boolean {
-    const { rowsMin, operation } = this.#query;
-    if (rowsMin === undefined) return true;
-    if (operation !== undefined) return rank[0] >= rowsMin;
-    return rank[0] + totals.updated + totals.moved + totals.inserted >= rowsMin;
+  /** Only where no table is asked for. */
+  #rowsOfPlace(
+    { index, row }: WalkedCommit,
+    irreversible: Irreversible,
+  ): { readonly rows: number } | undefined {
+    if (this.#filter !== undefined) return undefined;
+    const { estimate } = describeDrop(irreversible, endLsnOf(index, row), this.#book);
+    return { rows: estimate?.rows ?? 0 };
   }
 }
 

@@ -30,6 +30,7 @@ import type { FindResult } from "./find.ts";
 import type { FoundRelation, FoundTransaction } from "./found-transaction.ts";
 import type { IndexedSegment } from "./history-segments.ts";
 import { RelationBook, type RelationIdentity } from "./relation-book.ts";
+import type { SegmentProfile } from "./segment-profile.ts";
 import { archiveIn, nameOf } from "./target.fixture.ts";
 
 /** The database of all files here, `shop`. */
@@ -129,13 +130,18 @@ export function going(xid: number, rows: readonly RowsDraft[]): OpenStep {
 }
 
 /** The running transactions; without any, everything that ends later is known from its beginning on. */
-export function running(xids: readonly number[] = [], oldestRunningXid = 3): EventStep {
+export function running(
+  xids: readonly number[] = [],
+  oldestRunningXid = 3,
+  nextXid = 1000,
+): EventStep {
   const transactionCount = xids.length;
+  const overflowed = false;
   return {
     kind: "runningTransactions",
     transactionCount,
-    overflowed: false,
-    nextXid: 1000,
+    overflowed,
+    nextXid,
     oldestRunningXid,
     xids,
   };
@@ -328,10 +334,10 @@ export function bookWith(relations?: readonly CatalogueRelation[]): RelationBook
 
 /** A relation as a book knows it from {@link snapshotWith}; a table of `public` unless told otherwise. */
 export function identityOf(
-  { oid, name, kind, table, parents, rowsEstimate }: CatalogueRelation,
+  { oid, name, kind, table, parents }: CatalogueRelation,
   schema = "public",
 ): RelationIdentity {
-  return { database: SHOP, oid, schema, name, kind, table, parents, rowsEstimate };
+  return { database: SHOP, oid, schema, name, kind, table, parents };
 }
 
 /**
@@ -374,7 +380,7 @@ export function foundRelation(parts: Partial<FoundRelation> = {}): FoundRelation
     dropped: false,
     rewritten: false,
     replacedBy: undefined,
-    rowsEstimate: undefined,
+    rowsBefore: undefined,
     ...parts,
   };
 }
@@ -389,10 +395,13 @@ export function foundTransaction(parts: Partial<FoundTransaction> = {}): FoundTr
     isAborted: false,
     globalIdentifier: undefined,
     relations: [],
+    droppedPlace: undefined,
     stopBefore: { lsn: stepLsn(1, 5), irreversible: undefined },
     isIncomplete: false,
     commitBefore: undefined,
     commitAfter: undefined,
+    isBehindGap: false,
+    isBeforeGap: false,
     ...parts,
   };
 }
@@ -405,11 +414,19 @@ export function findResult(
   return {
     transactions,
     matchedCount: transactions.length,
+    rolledBack: undefined,
     points: [],
     profile: [],
     unindexedCount: 0,
     missing: [],
     unreadable: [],
+    gaps: parts.missing ?? [],
+    end: undefined,
     ...parts,
   };
+}
+
+/** What a segment was like in which nothing happened, unless told otherwise. */
+export function segmentProfile(parts: Partial<SegmentProfile> = {}): SegmentProfile {
+  return { number: 1n, from: undefined, to: undefined, deleted: [], marks: [], ...parts };
 }

@@ -2,6 +2,7 @@ import { describe, expect, test } from "vitest";
 import { createContext } from "../base/context.ts";
 import { createLog } from "../base/log.ts";
 import { addLsn } from "../model/lsn.ts";
+import { parseRelationName } from "../model/relation-name.ts";
 import { timeline, type TimelineHistory } from "../model/timeline.ts";
 import { relation } from "../repository/catalogue.fixture.ts";
 import { putWalFile, type WalArchive } from "../repository/wal-archive.ts";
@@ -33,7 +34,6 @@ import {
   stepLsn,
   stepTime,
 } from "./find.fixture.ts";
-import { parseRelationName } from "./relation-filter.ts";
 import { archiveIn, filesOf, nameOf } from "./target.fixture.ts";
 
 const FIRST: TimelineHistory = { timeline: timeline(1), ancestors: [] };
@@ -64,17 +64,20 @@ async function find(
 
 /** Segments that each begin by telling that nothing runs, and commit a transaction 700 + number that deleted rows. */
 const plain = (number: number, ...more: readonly IndexStep[]) =>
-  indexWith(number, [running(), commit(700 + number, deletionOf(number)), ...more]);
+  indexWith(number, [running([], 700, 700), commit(700 + number, deletionOf(number)), ...more]);
 
 test("an archive without WAL has nothing", async () => {
   expect(await find(await archiveWith([]))).toEqual({
     transactions: [],
     matchedCount: 0,
+    rolledBack: undefined,
     points: [],
     profile: [],
     unindexedCount: 0,
     missing: [],
     unreadable: [],
+    gaps: [],
+    end: { lsn: undefined, lastCommit: undefined },
     xids: [],
     read: [],
   });
@@ -92,20 +95,23 @@ test("everything is told along the segments: transactions, restore points, a pro
   expect(result.points).toEqual([
     { name: "before_disaster", lsn: stepLsn(2, 0), at: stepTime(2, 30) },
   ]);
-  expect(result.profile).toEqual([
-    { from: stepTime(1, 1), to: stepTime(1, 2), deleted: 7 },
-    { from: undefined, to: undefined, deleted: 0 },
-    { from: stepTime(3, 1), to: stepTime(3, 2), deleted: 3 },
+  expect(result.profile).toMatchObject([
+    { number: 1n, from: stepTime(1, 1), to: stepTime(1, 2), deleted: [{ rows: 1 }, { rows: 6 }] },
+    { number: 2n, from: undefined, to: undefined, deleted: [] },
+    { number: 3n, from: stepTime(3, 1), to: stepTime(3, 2), deleted: [{ rows: 3 }] },
   ]);
   expect(result.read).toEqual([1n, 2n, 3n].map((number) => nameOf(number)));
   expect(result).toMatchObject({ missing: [], unreadable: [], unindexedCount: 0 });
 });
 
-test("nothing is read behind the last instant that is asked for, nor before the first segment", async () => {
+test("nothing is read behind the last instant, and before the first segment only what goes on in it", async () => {
   const archive = await archiveWith([1, 2, 3, 4, 5].map((number) => plain(number)));
   const result = await find(archive, { to: stepTime(2, 30) }, { first: 2n });
   expect(result.xids).toEqual([702]);
-  expect(result.read).toEqual([nameOf(2n), nameOf(3n)]);
+  expect(result.read).toEqual([1n, 2n, 3n].map((number) => nameOf(number)));
+  expect(result.profile.map(({ number }) => number)).toEqual([2n, 3n]);
+  const later = await find(archive, { to: stepTime(4, 30) }, { first: 4n });
+  expect(later.read).toEqual([3n, 4n, 5n].map((number) => nameOf(number)));
 });
 
 describe("names", () => {
@@ -142,7 +148,7 @@ describe("names", () => {
     await expect(asked("nothing")).rejects.toMatchObject({ code: "RELATION_UNKNOWN" });
     await expect(asked("orders")).rejects.toMatchObject({
       code: "RELATION_AMBIGUOUS",
-      message: '"orders" may be shop.public.orders or shop.sales.orders',
+      message: "orders may be shop.public.orders or shop.sales.orders",
     });
     expect((await find(archive, { table: parseRelationName("public.orders") })).xids).toEqual([
       701,
@@ -152,7 +158,7 @@ describe("names", () => {
   test("restrict the profile, too", async () => {
     const archive = await archiveWith([plain(1, commit(750, [{ file: ITEMS, deleted: 6 }]))]);
     const { profile, xids } = await find(archive, { table: parseRelationName("items") });
-    expect([xids, profile[0]?.deleted]).toEqual([[750], 6]);
+    expect([xids, profile[0]?.deleted]).toMatchObject([[750], [{ rows: 6 }]]);
   });
 });
 
@@ -165,8 +171,8 @@ describe("a gap", () => {
     ]);
     const { transactions, missing, profile, xids } = await find(archive);
     expect(missing).toEqual([
-      { kind: "missing", first: 2n, last: 3n },
-      { kind: "missing", first: 5n, last: 5n },
+      { first: 2n, last: 3n },
+      { first: 5n, last: 5n },
     ]);
     expect(profile).toHaveLength(3);
     expect(xids).toEqual([706, 704, 799, 701]);
@@ -330,7 +336,11 @@ describe("several timelines", () => {
     const { xids, missing, points, profile, read } = await find(archive, {}, { history: SECOND });
     expect(xids).toEqual([702, 701]);
     expect([missing, points]).toEqual([[], []]);
-    expect(profile.at(-1)).toEqual({ from: stepTime(2, 1), to: stepTime(2, 2), deleted: 2 });
+    expect(profile.at(-1)).toMatchObject({
+      from: stepTime(2, 1),
+      to: stepTime(2, 2),
+      deleted: [{ rows: 2 }],
+    });
     expect(read).toEqual([nameOf(1n), nameOf(2n)]);
   });
 

@@ -3,21 +3,27 @@
 import type { Context } from "../base/context.ts";
 import type { HindsightError } from "../base/errors.ts";
 import type { Lsn } from "../model/lsn.ts";
-import { endLsnOf, endTimeOf } from "./commit-fact.ts";
+import type { CommitFact } from "../restore/choose-backup.ts";
 import { type FindQuery, Search } from "./find-search.ts";
 import type { FoundTransaction } from "./found-transaction.ts";
-import { historySteps, type IndexedSegment } from "./history-segments.ts";
+import { type HistoryStep, historySteps, type IndexedSegment } from "./history-segments.ts";
 import { loadBook } from "./load-book.ts";
+import type { RelationBook } from "./relation-book.ts";
 import { RelationFilter } from "./relation-filter.ts";
+import { ProfileBuilder, type SegmentProfile } from "./segment-profile.ts";
 import type { ArchivePath } from "./target-path.ts";
 import { TransactionWalk } from "./transaction-walk.ts";
 import { isUserRelation } from "./user-relation.ts";
+import { walkBegin } from "./walk-begin.ts";
 
 export type { FindQuery } from "./find-search.ts";
 
 /** Where to look. */
 export interface FindRange extends ArchivePath {
-  /** Number of the first segment; undefined for the first that is stored. */
+  /**
+   * Number of the first segment; undefined for the first that is stored. Earlier ones are read where something began in
+   * them that ends in this one or behind it.
+   */
   readonly first?: bigint | undefined;
   readonly blockSizeBytes: number;
   readonly onProgress?: ((segment: string) => void) | undefined;
@@ -30,13 +36,17 @@ export interface PointFact {
   readonly at: Temporal.Instant;
 }
 
-/** What happened in one segment, for a picture of all. */
-export interface SegmentProfile {
-  /** Times of the first and the last end of a transaction; undefined when none ended. */
-  readonly from: Temporal.Instant | undefined;
-  readonly to: Temporal.Instant | undefined;
-  /** Rows of relations that count. */
-  readonly deleted: number;
+/** Segments, both inclusive. */
+export interface SegmentSpan {
+  readonly first: bigint;
+  readonly last: bigint;
+}
+
+/** How far the archive goes. */
+export interface ArchiveEnd {
+  /** The end of the last record; undefined when no segment was read. */
+  readonly lsn: Lsn | undefined;
+  readonly lastCommit: CommitFact | undefined;
 }
 
 /** Everything that was found. */
@@ -45,14 +55,20 @@ export interface FindResult {
   readonly transactions: readonly FoundTransaction[];
   /** Also those that did not fit into `countMax`. */
   readonly matchedCount: number;
+  /** The transaction that was asked for by its id, when it rolled back and those were not asked for. */
+  readonly rolledBack: CommitFact | undefined;
   readonly points: readonly PointFact[];
-  /** One for each segment that was read, in order. */
+  /** One for each segment that was asked for and read, in order. */
   readonly profile: readonly SegmentProfile[];
   /** Segments that had no index and could have one: they were read whole. */
   readonly unindexedCount: number;
-  /** Numbers of segments that are not stored, both inclusive. */
-  readonly missing: readonly { readonly first: bigint; readonly last: bigint }[];
+  /** Segments that are not stored. */
+  readonly missing: readonly SegmentSpan[];
   readonly unreadable: readonly { readonly name: string; readonly error: HindsightError }[];
+  /** Segments that are missing or cannot be read, also those before the ones that were asked for. */
+  readonly gaps: readonly SegmentSpan[];
+  /** Undefined when the search ended before the end of the archive. */
+  readonly end: ArchiveEnd | undefined;
 }
 
 /**
@@ -66,59 +82,116 @@ export async function findTransactions(
   query: FindQuery,
   context: Context,
 ): Promise<FindResult> {
+  const { first } = range;
   const book = await loadBook(range, context);
   const filter = query.table && new RelationFilter(query.table, book);
   const search = new Search(query, book, filter);
-  const walk = new TransactionWalk(book, {
-    majorVersion: range.archive.record.majorVersion,
+  const look = new HistoryLook(search, walkOf(range, { book, filter }), first ?? 0n);
+  const begin = first && (await walkBegin({ ...range, first }, context));
+  for await (const step of historySteps({ ...range, first: begin }, context)) {
+    context.signal.throwIfAborted();
+    look.take(step);
+    if (step.kind !== "segment") continue;
+    range.onProgress?.(step.name);
+    if (search.isOver(step)) {
+      look.isOver = true;
+      break;
+    }
+  }
+  filter?.requireOne();
+  return {
+    transactions: search.results(range.history),
+    matchedCount: search.matchedCount,
+    rolledBack: search.rolledBack,
+    ...look.result(),
+  };
+}
+
+function walkOf(
+  { archive }: FindRange,
+  { book, filter }: { readonly book: RelationBook; readonly filter: RelationFilter | undefined },
+): TransactionWalk {
+  return new TransactionWalk(book, {
+    majorVersion: archive.record.majorVersion,
     counts: (identity, file, lsn) =>
       filter === undefined
         ? isUserRelation(identity, file)
         : identity !== undefined && filter.matches(identity, lsn),
   });
-  const points: PointFact[] = [];
-  const missing: { first: bigint; last: bigint }[] = [];
-  const unreadable: { name: string; error: HindsightError }[] = [];
-  const profile: SegmentProfile[] = [];
-  let unindexedCount = 0;
-  for await (const step of historySteps(range, context)) {
-    context.signal.throwIfAborted();
-    if (step.kind !== "segment") {
-      walk.skip();
-      if (step.kind === "missing") missing.push(step);
-      else unreadable.push(step);
-      continue;
+}
+
+/** Goes along the steps of a history, and notes what is told of them beside the transactions. */
+class HistoryLook {
+  readonly #search: Search;
+  readonly #walk: TransactionWalk;
+  /** What lies before is read only to know whole what was going on there. */
+  readonly #first: bigint;
+  readonly #points: PointFact[] = [];
+  readonly #profile: SegmentProfile[] = [];
+  readonly #missing: SegmentSpan[] = [];
+  readonly #unreadable: { readonly name: string; readonly error: HindsightError }[] = [];
+  readonly #gaps: SegmentSpan[] = [];
+  #unindexedCount = 0;
+  #endLsn: Lsn | undefined;
+  isOver = false;
+
+  constructor(search: Search, walk: TransactionWalk, first: bigint) {
+    this.#search = search;
+    this.#walk = walk;
+    this.#first = first;
+  }
+
+  take(step: HistoryStep): void {
+    switch (step.kind) {
+      case "segment":
+        this.#takeSegment(step);
+        break;
+      case "missing":
+        this.#skip(step);
+        if (step.last >= this.#first) this.#missing.push({ first: step.first, last: step.last });
+        break;
+      case "unreadable":
+        this.#skip({ first: step.number, last: step.number });
+        if (step.number >= this.#first) this.#unreadable.push(step);
     }
-    if (!step.isIndexed && !step.isHeadMissing) unindexedCount += 1;
-    points.push(...pointsOf(step));
-    let deleted = 0;
-    walk.take(step, (commit) => {
-      if (!commit.isAborted) deleted += commit.totals.deleted;
+  }
+
+  result(): Omit<FindResult, "transactions" | "matchedCount" | "rolledBack"> {
+    const end = { lsn: this.#endLsn, lastCommit: this.#search.lastCommit };
+    return {
+      points: this.#points,
+      profile: this.#profile,
+      unindexedCount: this.#unindexedCount,
+      missing: this.#missing,
+      unreadable: this.#unreadable,
+      gaps: this.#gaps,
+      end: this.isOver ? undefined : end,
+    };
+  }
+
+  #skip({ first, last }: SegmentSpan): void {
+    this.#walk.skip();
+    this.#search.skip();
+    this.#gaps.push({ first, last });
+  }
+
+  #takeSegment(step: IndexedSegment): void {
+    const search = this.#search;
+    this.#points.push(...pointsOf(step));
+    if (step.number < this.#first) {
+      this.#walk.take(step, (commit) => search.pass(commit));
+      return;
+    }
+    if (!step.isIndexed && !step.isHeadMissing) this.#unindexedCount += 1;
+    const profile = new ProfileBuilder(step);
+    this.#walk.take(step, (commit) => {
+      if (!commit.isAborted) profile.take(commit, search.counting(commit));
       search.take(commit);
     });
     search.settle();
-    profile.push({ ...timesOf(step), deleted });
-    range.onProgress?.(step.name);
-    if (search.isOver(step)) break;
+    this.#profile.push(profile.finish());
+    this.#endLsn = step.limit ?? step.index.last?.endLsn ?? this.#endLsn;
   }
-  filter?.requireOne();
-  const transactions = search.results(range.history);
-  return {
-    transactions,
-    matchedCount: search.matchedCount,
-    points,
-    profile,
-    unindexedCount,
-    missing,
-    unreadable,
-  };
-}
-
-function timesOf({ index, limit }: IndexedSegment): Pick<SegmentProfile, "from" | "to"> {
-  let { count } = index.ends;
-  while (limit !== undefined && count > 0 && endLsnOf(index, count - 1) >= limit) count -= 1;
-  if (count === 0) return { from: undefined, to: undefined };
-  return { from: endTimeOf(index, 0), to: endTimeOf(index, count - 1) };
 }
 
 function pointsOf({ index, limit }: IndexedSegment): readonly PointFact[] {

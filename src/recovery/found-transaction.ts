@@ -9,6 +9,7 @@ import { type CommitPlace, patternRows } from "./commit-fact.ts";
 import { type NamedRows, nameRows } from "./named-rows.ts";
 import { fileKey, type Irreversible, sumRows } from "./pending-work.ts";
 import type { RelationBook, RelationIdentity } from "./relation-book.ts";
+import type { RowEstimate } from "./row-estimates.ts";
 import { isUserRelation } from "./user-relation.ts";
 import type { WalkedCommit } from "./transaction-walk.ts";
 
@@ -28,8 +29,16 @@ export interface FoundRelation extends Omit<RowCounts, "pages"> {
   readonly rewritten: boolean;
   /** All rows were replaced by so many: TRUNCATE and a load, or an ALTER TABLE that rewrites. */
   readonly replacedBy: number | undefined;
-  /** What a catalogue said of the rows of a relation that was truncated, dropped or replaced; undefined when none did. */
-  readonly rowsEstimate: number | undefined;
+  /** Rows of a relation before it was truncated, dropped or replaced; undefined when nobody knows how many. */
+  readonly rowsBefore: RowEstimate | undefined;
+}
+
+/** A database or tablespace that a transaction dropped. */
+export interface DroppedPlace extends Irreversible {
+  /** Undefined when nobody knows it, as of any tablespace. */
+  readonly name: string | undefined;
+  /** Of all tables of a database. */
+  readonly estimate: RowEstimate | undefined;
 }
 
 /** The record before which recovery must stop. */
@@ -46,12 +55,17 @@ export interface FoundTransaction extends CommitFact {
   /** Of a transaction that was prepared. */
   readonly globalIdentifier: string | undefined;
   readonly relations: readonly FoundRelation[];
+  readonly droppedPlace: DroppedPlace | undefined;
   readonly stopBefore: StopBefore;
   /** Some rows may be missing: it ran already where the known history begins. */
   readonly isIncomplete: boolean;
   /** The commits on both sides of it. */
   readonly commitBefore: CommitFact | undefined;
   readonly commitAfter: CommitFact | undefined;
+  /** Whether WAL is missing somewhere before it in the history that was looked at. */
+  readonly isBehindGap: boolean;
+  /** Whether WAL is missing between it and the next commit, which is therefore not known. */
+  readonly isBeforeGap: boolean;
 }
 
 /** What describing needs to know of a commit; kept while the walk goes on. */
@@ -82,20 +96,46 @@ export function describeRelations(
       : change.identity !== undefined;
     if (isVisible) add(fromChange(change, book));
   }
-  return [...found.values()].toSorted((left, right) => lossOf(right) - lossOf(left));
+  return [...found.values()].toSorted(compareLoss);
 }
 
-/** Rows that a relation lost, as far as they are known: counted ones, or the catalogue's estimate. */
-export function lossOf({
-  deleted,
-  truncated,
-  dropped,
-  replacedBy,
-  rowsEstimate,
-}: FoundRelation): number {
-  const estimate = rowsEstimate ?? 1;
-  if (replacedBy !== undefined) return deleted + Math.max(0, estimate - replacedBy);
-  return deleted + (truncated || dropped ? Math.max(1, estimate) : 0);
+/** A database or tablespace that a commit dropped. */
+export function droppedPlace(
+  { work, isAborted }: KeptCommit,
+  lsn: Lsn,
+  book: RelationBook,
+): DroppedPlace | undefined {
+  return work?.irreversible && !isAborted ? describeDrop(work.irreversible, lsn, book) : undefined;
+}
+
+/** What is known of a database or tablespace that was dropped. */
+export function describeDrop(
+  irreversible: Irreversible,
+  lsn: Lsn,
+  book: RelationBook,
+): DroppedPlace {
+  const { what, oid } = irreversible;
+  const isDatabase = what === "DROP DATABASE";
+  return {
+    ...irreversible,
+    name: isDatabase ? book.databaseName(oid) : undefined,
+    estimate: isDatabase ? book.databaseRowsBefore(oid, lsn) : undefined,
+  };
+}
+
+/** What lost most rows first, and before that what lost nobody knows how many. */
+function compareLoss(left: FoundRelation, right: FoundRelation): number {
+  const unknown = Number(isLossUnknown(right)) - Number(isLossUnknown(left));
+  return unknown || lossOf(right) - lossOf(left);
+}
+
+function isLossUnknown({ truncated, dropped, replacedBy, rowsBefore }: FoundRelation): boolean {
+  return (truncated || dropped || replacedBy !== undefined) && rowsBefore === undefined;
+}
+
+/** Rows that a relation lost, as far as they are known: counted ones, or the estimate. */
+function lossOf({ deleted, replacedBy, rowsBefore }: FoundRelation): number {
+  return deleted + Math.max(0, (rowsBefore?.rows ?? 0) - (replacedBy ?? 0));
 }
 
 /** The record to stop before. */
@@ -120,7 +160,7 @@ const NOTHING = {
   dropped: false,
   rewritten: false,
   replacedBy: undefined,
-  rowsEstimate: undefined,
+  rowsBefore: undefined,
 } as const;
 
 function nameOf(
@@ -140,11 +180,9 @@ function fromRows({ file, rows, identity }: NamedRows, book: RelationBook): Foun
 }
 
 function fromChange(
-  { kind, file, identity, rowsAfter }: FileChange,
+  { kind, file, identity, rowsAfter, rowsBefore }: FileChange,
   book: RelationBook,
 ): FoundRelation {
-  const estimate =
-    identity && identity.rowsEstimate >= 0 ? Math.round(identity.rowsEstimate) : undefined;
   return {
     ...NOTHING,
     ...nameOf(identity, file, book),
@@ -153,7 +191,7 @@ function fromChange(
     dropped: kind === "dropped",
     rewritten: kind === "rewritten",
     replacedBy: kind === "replaced" ? rowsAfter : undefined,
-    rowsEstimate: kind === "rewritten" ? undefined : estimate,
+    rowsBefore,
   };
 }
 
@@ -166,6 +204,6 @@ function merge(left: FoundRelation, right: FoundRelation): FoundRelation {
     dropped: left.dropped || right.dropped,
     rewritten: left.rewritten || right.rewritten,
     replacedBy: left.replacedBy ?? right.replacedBy,
-    rowsEstimate: left.rowsEstimate ?? right.rowsEstimate,
+    rowsBefore: left.rowsBefore ?? right.rowsBefore,
   };
 }

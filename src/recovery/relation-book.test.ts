@@ -149,7 +149,6 @@ describe("a row of pg_class", () => {
       kind: "r",
       table: undefined,
       parents: [],
-      rowsEstimate: -1,
     });
   });
 
@@ -160,7 +159,7 @@ describe("a row of pg_class", () => {
   });
 
   test("says the name, and a snapshot of the same relation the rest", () => {
-    const table = relation({ oid: 20_300, relfilenode: 17_000, parents: [9], rowsEstimate: 7 });
+    const table = relation({ oid: 20_300, relfilenode: 17_000, parents: [9] });
     const book = bookWith([table]);
     book.addRow({ ...row, lsn: at(100) });
     expect(book.identify(file(17_000), at(150))).toEqual({
@@ -229,4 +228,42 @@ test.each([
   ["pg_toast_20001", undefined],
 ])("%s takes in what %s had", (name, oid) => {
   expect(rewrittenRelation(name)).toBe(oid);
+});
+
+describe("rows that a relation had are told", () => {
+  const { oid } = ORDERS_TABLE;
+  const orders = { database: SHOP, oid };
+  const book = new RelationBook();
+  for (const [position, rowsEstimate] of [
+    [300, 70],
+    [100, 50_000],
+    [200, -1],
+  ] as const) {
+    const at = Temporal.Instant.from("2026-11-25T08:00:00Z").add({ seconds: position });
+    const tables = [{ ...ORDERS_TABLE, rowsEstimate }, ITEMS_TABLE];
+    book.addSnapshot({ ...snapshotWith(tables, lsn(BigInt(position))), at });
+  }
+
+  test.each([
+    [100, undefined],
+    [150, 50_000],
+    [250, undefined],
+    [300, undefined],
+    [301, 70],
+  ])("at %i by the last snapshot before, never by one behind", (position, rows) => {
+    expect(book.rowsBefore(orders, at(position))?.rows).toBe(rows);
+  });
+
+  test("with the time of the estimate", () => {
+    const estimate = book.rowsBefore(orders, at(900));
+    expect(estimate).toEqual({ rows: 70, at: Temporal.Instant.from("2026-11-25T08:05:00Z") });
+    expect(book.rowsBefore({ database: SHOP, oid: 9 }, at(900))).toBeUndefined();
+  });
+
+  test("of a whole database as the sum of its tables", () => {
+    expect(book.databaseRowsBefore(SHOP, at(150))?.rows).toBe(50_030);
+    expect(book.databaseRowsBefore(SHOP, at(250))?.rows).toBe(30);
+    expect(book.databaseRowsBefore(SHOP, at(100))).toBeUndefined();
+    expect(book.databaseRowsBefore(6, at(900))).toBeUndefined();
+  });
 });

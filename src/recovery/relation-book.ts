@@ -5,9 +5,20 @@
 //
 // Entries come from catalogue snapshots, from rows of pg_class that WAL shows being inserted, and from what a
 // transaction did to a file whose relation was known (file-changes.ts).
-import { SHARED_DATABASE_OID, type CatalogueSnapshot } from "../model/catalogue.ts";
+import {
+  type CatalogueDatabase,
+  SHARED_DATABASE_OID,
+  type CatalogueSnapshot,
+} from "../model/catalogue.ts";
 import type { Lsn } from "../model/lsn.ts";
 import type { RelationLocator } from "../model/relation.ts";
+import {
+  ALL_TABLES_OID,
+  type RelationKey,
+  type RowEstimate,
+  RowEstimates,
+} from "./row-estimates.ts";
+import { FIRST_USER_OID } from "./user-relation.ts";
 
 /** A relation as somebody knew it once. */
 export interface RelationIdentity {
@@ -23,8 +34,6 @@ export interface RelationIdentity {
   readonly table: number | undefined;
   /** OIDs of what it inherits from. */
   readonly parents: readonly number[];
-  /** PostgreSQL's estimate; -1 when there was none. */
-  readonly rowsEstimate: number;
 }
 
 interface Entry {
@@ -34,8 +43,16 @@ interface Entry {
   readonly isRow: boolean;
 }
 
+/** Kinds with rows of their own: tables, materialized views. */
+const HAVE_ROWS: ReadonlySet<string> = new Set(["r", "m"]);
 /** Generations of inheritance that are followed; deeper ones do not occur. */
 const GENERATION_COUNT_MAX = 32;
+
+/** Where and when a snapshot read a database. */
+interface EstimatePlace {
+  readonly lsn: Lsn;
+  readonly at: Temporal.Instant;
+}
 
 /** Everything that is known about names. */
 export class RelationBook {
@@ -45,10 +62,21 @@ export class RelationBook {
   readonly #byOid: Map<string, Entry[]> = new Map();
   /** Where files were made or dropped, by file. */
   readonly #turns: Map<string, Lsn[]> = new Map();
+  readonly #estimates: RowEstimates = new RowEstimates();
 
   /** Undefined for a database of which only the number is known. */
   databaseName(oid: number): string | undefined {
     return this.#databases.get(oid);
+  }
+
+  /** How many rows a relation had, as PostgreSQL estimated before a position. */
+  rowsBefore(relation: RelationKey, lsn: Lsn): RowEstimate | undefined {
+    return this.#estimates.before(relation, lsn);
+  }
+
+  /** The same of all tables of a database. */
+  databaseRowsBefore(database: number, lsn: Lsn): RowEstimate | undefined {
+    return this.#estimates.before({ database, oid: ALL_TABLES_OID }, lsn);
   }
 
   /** All that is known by oid, each relation as it was known last. */
@@ -63,6 +91,8 @@ export class RelationBook {
   addSnapshot(snapshot: CatalogueSnapshot): void {
     for (const database of snapshot.databases) {
       if (database.oid !== SHARED_DATABASE_OID) this.#databases.set(database.oid, database.name);
+      const lsn = database.lsn ?? snapshot.lsn;
+      if (database.relations) this.#addEstimates(database, { lsn, at: snapshot.at });
       const schemas = new Map(database.schemas.map(({ oid, name }) => [oid, name]));
       for (const [oid, name] of schemas) this.#schemas.set(keyOf(database.oid, oid), name);
       for (const relation of database.relations ?? []) {
@@ -74,9 +104,7 @@ export class RelationBook {
           kind: relation.kind,
           table: relation.table,
           parents: relation.parents,
-          rowsEstimate: relation.rowsEstimate,
         };
-        const lsn = database.lsn ?? snapshot.lsn;
         this.#learn(identity, relation.relfilenode, { lsn, isRow: false });
       }
     }
@@ -102,7 +130,6 @@ export class RelationBook {
       kind: row.relationKind,
       table: undefined,
       parents: [],
-      rowsEstimate: -1,
     };
     this.#learn(identity, row.relfilenode, { lsn: row.lsn, isRow: original === undefined });
   }
@@ -172,6 +199,18 @@ export class RelationBook {
     return oid === undefined ? undefined : this.relation(row.database, oid, row.lsn);
   }
 
+  /** Of each table and of all together; of those that were never counted nothing is known. */
+  #addEstimates({ oid: database, relations = [] }: CatalogueDatabase, place: EstimatePlace): void {
+    let sum = -1;
+    for (const { oid, kind, rowsEstimate } of relations) {
+      if (!HAVE_ROWS.has(kind)) continue;
+      const rows = Math.round(rowsEstimate);
+      this.#estimates.add({ database, oid }, { ...place, rows });
+      if (oid >= FIRST_USER_OID && rows >= 0) sum = Math.max(0, sum) + rows;
+    }
+    this.#estimates.add({ database, oid: ALL_TABLES_OID }, { ...place, rows: sum });
+  }
+
   #learn(
     identity: RelationIdentity,
     relfilenode: number,
@@ -209,7 +248,6 @@ function isSame(left: RelationIdentity, right: RelationIdentity): boolean {
     left.schema === right.schema &&
     left.name === right.name &&
     left.table === right.table &&
-    left.rowsEstimate === right.rowsEstimate &&
     left.parents.length === right.parents.length &&
     left.parents.every((parent, place) => parent === right.parents[place])
   );

@@ -64,6 +64,7 @@ export class TransactionWalk {
   /** Forgets what was going on: what comes next does not follow. */
   skip(): void {
     this.#pending = new PendingWork();
+    this.#census.clear();
     this.#early.clear();
     this.#knownFrom = undefined;
   }
@@ -179,6 +180,7 @@ export class TransactionWalk {
         created: work.created.map(({ file }) => file),
         dropped,
         isEmpty: (file) => this.#census.isEmpty(file),
+        countedRows: (file) => this.#census.rowsOf(file),
         droppedObjects: this.#interest.majorVersion >= 15 ? detail?.droppedObjects : undefined,
         truncated: work.truncated,
         rewritten: work.rewritten,

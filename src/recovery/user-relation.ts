@@ -4,7 +4,7 @@ import type { RelationLocator } from "../model/relation.ts";
 import type { RelationIdentity } from "./relation-book.ts";
 
 /** OIDs below are PostgreSQL's own. @source PostgreSQL src/include/access/transam.h, FirstNormalObjectId */
-const FIRST_USER_OID = 16_384;
+export const FIRST_USER_OID = 16_384;
 /** pg_largeobject: large objects are users' data. */
 const LARGE_OBJECTS = 2613;
 const KINDS: ReadonlySet<string> = new Set(["r", "p", "m"]);

@@ -6,7 +6,7 @@ import { walkBegin } from "./walk-begin.ts";
 
 /** A snapshot where this id was next and this one the oldest that ran; nothing ran when they are the same. */
 function snapshot(nextXid: number, oldestRunningXid: number = nextXid): IndexStep {
-  return { ...running([], oldestRunningXid), nextXid } as IndexStep;
+  return running([], oldestRunningXid, nextXid);
 }
 
 /** Where the walk for a segment begins in an archive of these segments, and how many it has. */

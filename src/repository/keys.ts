@@ -111,6 +111,11 @@ export function cataloguesPrefix(stanza: StanzaName): string {
   return `${STANZAS_PREFIX}${stanza}/catalogue/`;
 }
 
+/** Says that a catalogue snapshot could not be taken and is wanted. */
+export function catalogueWantedKey(stanza: StanzaName): ObjectKey {
+  return `${STANZAS_PREFIX}${stanza}/catalogue-wanted`;
+}
+
 /** The key of the catalogue snapshot that was taken at a position. Keys sort by timeline and position. */
 export function catalogueKey(stanza: StanzaName, place: CataloguePlace): ObjectKey {
   const position = place.lsn.toString(16).toUpperCase().padStart(16, "0");

@@ -1,13 +1,15 @@
 // Catalogue snapshots on their way into the repository: by a backup, and by a refresh that has little time.
 import { writeFile } from "node:fs/promises";
 import { describe, expect, test } from "vitest";
-import { refreshCatalogue } from "../../src/archive/catalogue-refresh.ts";
+import { refreshCatalogue, refreshCatalogueIfDue } from "../../src/archive/catalogue-refresh.ts";
 import { storeCatalogue } from "../../src/backup/catalogue.ts";
+import { SteppingClock } from "../../src/base/clock.fixture.ts";
 import { createContext } from "../../src/base/context.ts";
 import { createLog } from "../../src/base/log.ts";
 import { parseBackupLabel } from "../../src/model/backup-label.ts";
 import { stanzaName } from "../../src/model/stanza.ts";
 import type { ConnectionSettings } from "../../src/postgres/connection.ts";
+import { catalogueWantedSince, wantCatalogue } from "../../src/repository/catalogue-wanted.ts";
 import { listCatalogues, readCatalogue } from "../../src/repository/catalogue.ts";
 import { readManifestHeader } from "../../src/repository/manifest.ts";
 import { createRepository, openRepository } from "../../src/repository/repository.ts";
@@ -120,5 +122,12 @@ describe.each(OUTER_MAJORS)("PostgreSQL %i", (major) => {
     const unwritable = faulty(memory, [{ method: "put", fault: { kind: "fail" } }], context);
     const refused = { ...patient, repository: { ...repository, store: unwritable } };
     expect(await refreshCatalogue(refused, context)).toMatchObject({ kind: "skipped" });
+
+    // What was skipped is made up for by WAL that would not have asked for it.
+    const due = { ...patient, settings: () => Promise.resolve(patient.settings) };
+    await wantCatalogue(repository, STANZA, { ...context, clock: new SteppingClock() });
+    const later = await refreshCatalogueIfDue({ ...due, changed: false }, context);
+    expect(["stored", "exists"]).toContain(later.kind);
+    expect(await catalogueWantedSince(repository, STANZA, context)).toBeUndefined();
   });
 });

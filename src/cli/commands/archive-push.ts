@@ -5,6 +5,7 @@ import type { Context } from "../../base/context.ts";
 import { errorMessage } from "../../base/errors.ts";
 import type { Settings } from "../../config/settings.ts";
 import { EXIT, failure } from "../../model/failure.ts";
+import type { ConnectionSettings } from "../../postgres/connection.ts";
 import type { WalArchive } from "../../repository/wal-archive.ts";
 import type { Invocation } from "../invocation.ts";
 import { compressionChoice, openArchive, repositoryNumbers } from "../repositories.ts";
@@ -77,7 +78,8 @@ async function describeSegment(
     const { changesCatalogue, indexPushedSegment } = await import("../../archive/push-index.ts");
     const segment = { path, name, bytes: pushed.bytes, archives };
     const index = await indexPushedSegment(segment, context);
-    if (index && changesCatalogue(index)) await refreshCatalogues(settings, archives, context);
+    const changed = index !== undefined && changesCatalogue(index);
+    await refreshCatalogues(settings, { archives, changed }, context);
   } catch (error) {
     context.log.warn("the segment is archived, but what belongs to it may be missing", {
       segment: name,
@@ -89,16 +91,18 @@ async function describeSegment(
 /** Only where the server can be asked: without a configured place any other server might answer. */
 async function refreshCatalogues(
   settings: Settings,
-  archives: readonly WalArchive[],
+  { archives, changed }: { readonly archives: readonly WalArchive[]; readonly changed: boolean },
   context: Context,
 ): Promise<void> {
   const isKnown = [settings.get("pg-path"), settings.get("pg-socket-path")].some(Boolean);
   if (!isKnown) return;
-  const { refreshCatalogue } = await import("../../archive/catalogue-refresh.ts");
-  const { connectionSettings } = await import("../cluster.ts");
-  const connection = await connectionSettings(settings);
+  const { refreshCatalogueIfDue } = await import("../../archive/catalogue-refresh.ts");
+  const connection = async (): Promise<ConnectionSettings> => {
+    const { connectionSettings } = await import("../cluster.ts");
+    return await connectionSettings(settings);
+  };
   const refreshes = archives.map(({ repository, stanza }) =>
-    refreshCatalogue({ settings: connection, repository, stanza }, context),
+    refreshCatalogueIfDue({ settings: connection, repository, stanza, changed }, context),
   );
   for (const refresh of await Promise.all(refreshes)) {
     context.log.detail("catalogue after new relations", { ...refresh });

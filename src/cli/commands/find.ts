@@ -1,13 +1,13 @@
 // `hindsight find`: which transaction did it, and the record to stop before.
 import type { Settings } from "../../config/settings.ts";
 import { EXIT, failure } from "../../model/failure.ts";
-import { parseTimeTarget } from "../../model/timestamp.ts";
+import { formatInZone, parseTimeTarget } from "../../model/timestamp.ts";
 import { findTransactions, type FindQuery } from "../../recovery/find.ts";
 import { parseRelationName } from "../../model/relation-name.ts";
 import { followingOptions } from "../following-options.ts";
 import { firstSegmentFor, historyView } from "../history-view.ts";
 import type { Invocation } from "../invocation.ts";
-import { findJson } from "../render/find-json.ts";
+import { findJson, type FoundView } from "../render/find-json.ts";
 import { findText } from "../render/find-text.ts";
 import { historyPicture } from "../render/history-picture.ts";
 import { createProgressLine } from "../render/progress.ts";
@@ -29,7 +29,7 @@ async function find({ settings, context, output }: Invocation): Promise<number> 
   const result = await withProgress((onProgress) =>
     findTransactions({ ...view, first, onProgress }, query, context),
   );
-  const found = { view, query, result, options: followingOptions(settings) };
+  const found: FoundView = { view, query, result, options: followingOptions(settings) };
   const picture = settings.get("timeline") ? [historyPicture(found), ""] : [];
   output.result([...picture, findText(found)].join("\n"), findJson(found));
   return EXIT.done;
@@ -39,15 +39,14 @@ function readQuery(
   settings: Settings,
   { timeZone, now }: { readonly timeZone: string; readonly now: Temporal.Instant },
 ): FindQuery {
-  const time = (name: "from" | "to"): Temporal.Instant | undefined => {
-    const text = settings.get(name);
-    return text === undefined ? undefined : parseTimeTarget(text, timeZone, now).instant;
-  };
   const table = settings.get("table");
-  const [from, to] = [time("from"), time("to")];
+  const [fromText, toText] = [settings.get("from"), settings.get("to")];
+  const from =
+    fromText === undefined ? undefined : parseTimeTarget(fromText, timeZone, now).instant;
+  const to = toText === undefined ? undefined : readEnd(toText, { timeZone, now, from });
   if (from && to && Temporal.Instant.compare(from, to) > 0) {
     throw failure("CONFIG_OPTION_INVALID", "--from lies after --to", {
-      hint: "Swap them; a time without date is the most recent one.",
+      hint: `They were read as ${formatInZone(from, timeZone)} and ${formatInZone(to, timeZone)}; a time without date is the most recent one.`,
     });
   }
   return {
@@ -60,6 +59,24 @@ function readQuery(
     includesAborted: settings.get("aborted"),
     countMax: settings.get("limit"),
   };
+}
+
+/** A clock time alone is the first one behind the beginning, if there is one, else the most recent one. */
+function readEnd(
+  text: string,
+  {
+    timeZone,
+    now,
+    from,
+  }: {
+    readonly timeZone: string;
+    readonly now: Temporal.Instant;
+    readonly from: Temporal.Instant | undefined;
+  },
+): Temporal.Instant {
+  const isClockTime = /^\s*\d{1,2}:/.test(text);
+  const latest = isClockTime ? from?.add({ hours: 24 }).subtract({ microseconds: 1 }) : undefined;
+  return parseTimeTarget(text, timeZone, latest ?? now).instant;
 }
 
 function readXid(text: string | undefined): bigint | undefined {

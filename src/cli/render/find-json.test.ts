@@ -1,42 +1,36 @@
-import { beforeAll, expect, test } from "vitest";
+import { expect, test } from "vitest";
 import { failure } from "../../model/failure.ts";
+import { lsn } from "../../model/lsn.ts";
 import { timeline } from "../../model/timeline.ts";
 import type { FindResult } from "../../recovery/find.ts";
 import {
   findResult,
   foundRelation,
   foundTransaction,
+  segmentProfile,
   stepLsn,
   stepTime,
 } from "../../recovery/find.fixture.ts";
-import { archiveIn, backupAt, nameOf } from "../../recovery/target.fixture.ts";
-import type { WalArchive } from "../../repository/wal-archive.ts";
-import { createMemoryStore } from "../../storage/memory.ts";
+import { nameOf } from "../../recovery/target.fixture.ts";
 import { findJson } from "./find-json.ts";
+import { foundView } from "./find-view.fixture.ts";
 import { formatJson } from "./json.ts";
 
-let archive: WalArchive;
-
-beforeAll(async () => {
-  archive = await archiveIn(createMemoryStore(), []);
-});
-
 /** What a script reads; a backup is complete just before transaction 761. */
-function jsonOf(result: FindResult): unknown {
-  const view = {
-    archive,
-    history: { timeline: timeline(1), ancestors: [] },
-    backups: [backupAt(stepLsn(1, 0), stepLsn(1, 5), [0, 1])],
-    timeZone: "Europe/Paris",
-    blockSizeBytes: 8192,
-  };
-  return JSON.parse(formatJson(findJson({ view, result, options: ["--stanza=main"] })));
+function jsonOf(
+  result: FindResult,
+  view: Parameters<typeof foundView>[1] = {},
+  query: Parameters<typeof foundView>[2] = {},
+): unknown {
+  return JSON.parse(
+    formatJson(findJson(foundView(result, { timeZone: "Europe/Paris", ...view }, query))),
+  );
 }
 
 test("a transaction has the keys of docs/cli.md, times in UTC, and large numbers as texts", () => {
   const relations = [
     foundRelation({ updated: 2, deleted: 60_104, movedIn: 3, movedOut: 4 }),
-    foundRelation({ replacedBy: 40, rowsEstimate: 120, inserted: 1 }),
+    foundRelation({ replacedBy: 40, rowsBefore: { rows: 120, at: stepTime(1, 0) }, inserted: 1 }),
   ];
   const found = foundTransaction({
     xid: 1n << 60n,
@@ -62,7 +56,17 @@ test("a transaction has the keys of docs/cli.md, times in UTC, and large numbers
     stanza: "main",
     timeline: 1,
     matched: 7,
-    searched: { segments: 0, withoutIndex: 0, missing: [], unreadable: [] },
+    rolledBack: null,
+    searched: {
+      from: null,
+      to: null,
+      segments: 0,
+      withoutIndex: 0,
+      archivedTo: null,
+      missing: [],
+      unreadable: [],
+      otherBranches: [],
+    },
     transactions: [
       {
         xid: "1152921504606846976",
@@ -79,6 +83,7 @@ test("a transaction has the keys of docs/cli.md, times in UTC, and large numbers
             movedOut: 4,
             replacedBy: null,
             rowsEstimate: null,
+            rowsEstimatedAt: null,
           },
           {
             ...table,
@@ -89,8 +94,10 @@ test("a transaction has the keys of docs/cli.md, times in UTC, and large numbers
             movedOut: 0,
             replacedBy: 40,
             rowsEstimate: 120,
+            rowsEstimatedAt: "2026-11-25T08:00:00.000000Z",
           },
         ],
+        droppedPlace: null,
         stopBefore: {
           type: "lsn",
           target: "0/100600",
@@ -99,6 +106,8 @@ test("a transaction has the keys of docs/cli.md, times in UTC, and large numbers
           reason: null,
         },
         commitBefore: { xid: "760", lsn: "0/100500", time: "2026-11-25T08:04:00.000000Z" },
+        commitBeforeReason: null,
+        commitAfterReason: null,
         commitAfter: { xid: "762", lsn: "0/200100", time: "2026-11-25T09:00:00.000000Z" },
         restorePointBefore: {
           name: "before_disaster",
@@ -111,7 +120,8 @@ test("a transaction has the keys of docs/cli.md, times in UTC, and large numbers
         globalIdentifier: "transfer 7",
         restore:
           "hindsight --stanza=main --type=lsn --target=0/100600 --target-exclusive --target-timeline=1" +
-          " --pg1-path=DIRECTORY --start --port=5444 restore",
+          " --set=20250101-000000F --pg1-path=DIRECTORY --start --port=5444 restore",
+        unreachable: null,
       },
     ],
   });
@@ -130,7 +140,9 @@ test("what is not known or not there is null, and no key is left out", () => {
         relations: [{ database: "5", schema: null, name: "1663/5/17000", oid: null }],
         stopBefore: { target: "0/100200", reason: "DROP TABLESPACE" },
         commitBefore: null,
+        commitBeforeReason: "none in the archive",
         commitAfter: null,
+        commitAfterReason: "none is archived yet",
         restorePointBefore: null,
         restorePointAfter: null,
         globalIdentifier: null,
@@ -138,28 +150,46 @@ test("what is not known or not there is null, and no key is left out", () => {
         incomplete: true,
         // No backup was complete by then.
         restore: null,
+        unreachable: "no backup was complete by then",
       },
     ],
   });
 });
 
 test("what was searched and what was not is told by names of segments", () => {
-  const profile = Array.from({ length: 3 }, () => ({
-    from: undefined,
-    to: undefined,
-    deleted: 0,
-  }));
+  const profile = Array.from({ length: 3 }, () => segmentProfile());
   const error = failure("WAL_SEGMENT_INVALID", "it begins with no page");
   const result = findResult([], {
     profile,
     unindexedCount: 2,
     missing: [{ first: 5n, last: 9n }],
     unreadable: [{ name: nameOf(11n), error }],
+    end: {
+      lsn: stepLsn(12, 0),
+      lastCommit: { xid: 799n, lsn: stepLsn(11, 0), at: stepTime(1, 30) },
+    },
+    rolledBack: { xid: 761n, lsn: stepLsn(1, 5), at: stepTime(1, 5) },
   });
-  expect(jsonOf(result)).toMatchObject({
+  const branches = [
+    { timeline: timeline(1), behind: lsn(0x1_0000n) },
+    { timeline: timeline(3), behind: undefined },
+  ];
+  const query = { from: stepTime(1, 0), to: stepTime(2, 0) };
+  expect(jsonOf(result, { branches }, query)).toMatchObject({
+    rolledBack: { xid: "761", lsn: "0/100600" },
     matched: 0,
     transactions: [],
     searched: {
+      from: "2026-11-25T08:00:00.000000Z",
+      to: "2026-11-25T09:00:00.000000Z",
+      archivedTo: {
+        lsn: "0/C00100",
+        lastCommit: { xid: "799", lsn: "0/B00100", time: "2026-11-25T08:30:00.000000Z" },
+      },
+      otherBranches: [
+        { timeline: 1, behind: "0/10000" },
+        { timeline: 3, behind: null },
+      ],
       segments: 3,
       withoutIndex: 2,
       missing: [{ first: nameOf(5n), last: nameOf(9n) }],

@@ -1,4 +1,4 @@
-import { beforeAll, describe, expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { failure } from "../../model/failure.ts";
 import { timeline } from "../../model/timeline.ts";
 import type { FindResult } from "../../recovery/find.ts";
@@ -6,38 +6,31 @@ import {
   findResult,
   foundRelation,
   foundTransaction,
+  segmentProfile,
   stepLsn,
   stepTime,
 } from "../../recovery/find.fixture.ts";
 import type { FoundTransaction } from "../../recovery/found-transaction.ts";
-import { archiveIn, backupAt, nameOf } from "../../recovery/target.fixture.ts";
-import type { WalArchive } from "../../repository/wal-archive.ts";
-import { createMemoryStore } from "../../storage/memory.ts";
+import { nameOf } from "../../recovery/target.fixture.ts";
 import { findText } from "./find-text.ts";
+import { foundView } from "./find-view.fixture.ts";
 
 const RESTORE =
   "hindsight --stanza=main --type=lsn --target=0/100600 --target-exclusive --target-timeline=1" +
-  " --pg1-path=DIRECTORY --start --port=5444 restore";
+  " --set=20250101-000000F --pg1-path=DIRECTORY --start --port=5444 restore";
+const BEFORE = "    commit before: none in the archive";
+const AFTER = "    commit after: none is archived yet";
 const AROUND = {
   commitBefore: { xid: 760n, lsn: stepLsn(1, 4), at: stepTime(1, 4) },
   commitAfter: { xid: 762n, lsn: stepLsn(2, 0), at: stepTime(2, 0) },
 };
-let archive: WalArchive;
-
-beforeAll(async () => {
-  archive = await archiveIn(createMemoryStore(), []);
-});
-
 /** The lines of a result; a backup is complete just before transaction 761. */
-function linesOf(result: FindResult, timeZone = "UTC"): readonly string[] {
-  const view = {
-    archive,
-    history: { timeline: timeline(1), ancestors: [] },
-    backups: [backupAt(stepLsn(1, 0), stepLsn(1, 5), [0, 1])],
-    timeZone,
-    blockSizeBytes: 8192,
-  };
-  return findText({ view, result, options: ["--stanza=main"] }).split("\n");
+function linesOf(
+  result: FindResult,
+  view: Parameters<typeof foundView>[1] = {},
+  query: Parameters<typeof foundView>[2] = {},
+): readonly string[] {
+  return findText(foundView(result, view, query)).split("\n");
 }
 
 /** The lines of one transaction, up to the empty line behind it. */
@@ -58,7 +51,7 @@ test("a transaction is told with its tables, what stands around it, and the comm
     { name: "after", lsn: stepLsn(2, 1), at: stepTime(2, 1) },
     { name: "late", lsn: stepLsn(2, 2), at: stepTime(2, 2) },
   ];
-  const profile = [1, 2].map(() => ({ from: undefined, to: undefined, deleted: 0 }));
+  const profile = [segmentProfile(), segmentProfile()];
   const found = foundTransaction({ relations: [orders, critical], ...AROUND });
   expect(linesOf(findResult([found], { points, profile }))).toEqual([
     "transaction 761 committed 2026-11-25 08:05:00.000000+00:00",
@@ -75,10 +68,12 @@ test("a transaction is told with its tables, what stands around it, and the comm
   ]);
 });
 
-test("what does not stand around it is left out, and a transaction may have done nothing", () => {
+test("what does not stand around it is said, and a transaction may have done nothing", () => {
   expect(transactionLines({})).toEqual([
     "transaction 761 committed 2026-11-25 08:05:00.000000+00:00",
     "    LSN: 0/100600, timeline 1",
+    BEFORE,
+    AFTER,
     `    to the instant before: ${RESTORE}`,
   ]);
   const points = [{ name: "late", lsn: stepLsn(2, 1), at: stepTime(2, 1) }];
@@ -86,7 +81,7 @@ test("what does not stand around it is left out, and a transaction may have done
 });
 
 test("times are told in the cluster's zone, too", () => {
-  expect(linesOf(findResult([foundTransaction(AROUND)]), "Europe/Paris")).toEqual(
+  expect(linesOf(findResult([foundTransaction(AROUND)]), { timeZone: "Europe/Paris" })).toEqual(
     expect.arrayContaining([
       "transaction 761 committed 2026-11-25 08:05:00.000000+00:00 (2026-11-25 09:05:00.000000+01:00 Europe/Paris)",
       "    commit before: 2026-11-25 08:04:00.000000+00:00 (2026-11-25 09:04:00.000000+01:00 Europe/Paris) (transaction 760, 0/100500)",
@@ -98,7 +93,25 @@ describe("a transaction", () => {
   test("before every backup cannot be reached", () => {
     const lsn = stepLsn(1, 4);
     expect(transactionLines({ lsn, stopBefore: { lsn, irreversible: undefined } })).toContain(
-      "    to the instant before: no backup was complete by then, so it cannot be reached",
+      "    to the instant before: cannot be reached: no backup was complete by then",
+    );
+  });
+
+  test("behind a gap that no backup can cross cannot be reached; its neighbours are not known", () => {
+    const lsn = stepLsn(4, 0);
+    const parts = { lsn, stopBefore: { lsn, irreversible: undefined }, isIncomplete: true };
+    const missing = [{ first: 2n, last: 2n }];
+    const told = transactionLines({ ...parts, isBehindGap: true, isBeforeGap: true }, { missing });
+    expect(told.slice(2)).toEqual([
+      "    commit before: not known, WAL before it is missing",
+      "    commit after: not known, WAL behind it is missing",
+      "    note: it may have begun before the gap: some rows may be missing",
+      `    to the instant before: cannot be reached: WAL segment ${nameOf(2n)} is missing or damaged, and backup 20250101-000000F needs it`,
+    ]);
+    // A newer backup is no help to a transaction that it lies behind, an older gap no hindrance.
+    expect(transactionLines({}, { missing }).at(-1)).toBe(`    to the instant before: ${RESTORE}`);
+    expect(transactionLines(parts, { missing: [{ first: 0n, last: 0n }] }).at(-1)).toContain(
+      "--target=0/400100 ",
     );
   });
 
@@ -106,25 +119,35 @@ describe("a transaction", () => {
     expect(transactionLines({ isAborted: true })).toEqual([
       "transaction 761 rolled back 2026-11-25 08:05:00.000000+00:00",
       "    LSN: 0/100600, timeline 1",
+      BEFORE,
+      AFTER,
     ]);
   });
 
   test("that was prepared has its identifier, one of a later epoch its whole id", () => {
     const parts = { xid: (1n << 32n) + 5n, globalIdentifier: "transfer 7" };
-    expect(transactionLines(parts).slice(0, 2)).toEqual([
+    const lines = transactionLines(parts);
+    expect(lines.slice(0, 2)).toEqual([
       "transaction 4294967301 committed 2026-11-25 08:05:00.000000+00:00",
       '    LSN: 0/100600, timeline 1, prepared as "transfer 7"',
     ]);
+    expect(lines).toContain(
+      "    note: stopping before it leaves it prepared, with its locks: COMMIT PREPARED or ROLLBACK PREPARED 'transfer 7'",
+    );
   });
 
   test("that acts before its commit is stopped before that, and says why", () => {
     const lsn = stepLsn(2, 0);
     const irreversible = { lsn: stepLsn(1, 5), what: "DROP DATABASE", oid: 16_400 } as const;
     const stopBefore = { lsn: irreversible.lsn, irreversible };
-    expect(transactionLines({ lsn, stopBefore })).toEqual([
+    const droppedPlace = { ...irreversible, name: "victim", estimate: undefined };
+    expect(transactionLines({ lsn, stopBefore, droppedPlace })).toEqual([
       "transaction 761 committed 2026-11-25 08:05:00.000000+00:00",
+      "    database victim  DROPPED (nobody knows how many rows)",
       "    LSN: 0/200100, timeline 1",
-      "    note: DROP DATABASE (OID 16400) acts before its commit: stop before 0/100600",
+      BEFORE,
+      AFTER,
+      "    note: DROP DATABASE acts before its commit: stop before 0/100600",
       `    to the instant before: ${RESTORE}`,
     ]);
   });
@@ -153,7 +176,7 @@ describe("tables", () => {
     ];
     expect(transactionLines({ relations }).slice(1, 3)).toEqual([
       "    shop.?.orders      1 inserted",
-      "    file 1663/5/17000  DROPPED",
+      "    file 1663/5/17000  DROPPED (nobody knows how many rows)",
     ]);
   });
 
@@ -174,7 +197,7 @@ describe("tables", () => {
 describe("the end", () => {
   const endOf = (parts: Partial<FindResult>): readonly string[] =>
     linesOf(findResult([], parts)).slice(0, -1);
-  const profile = [{ from: undefined, to: undefined, deleted: 0 }];
+  const profile = [segmentProfile()];
 
   test("says that nothing matched", () => {
     expect(endOf({ profile })).toEqual([
@@ -213,5 +236,44 @@ describe("the end", () => {
       `NOT SEARCHED, because not archived: ${nameOf(5n)} to ${nameOf(9n)}.`,
       `NOT SEARCHED: ${nameOf(11n)}: it begins with no page.`,
     ]);
+  });
+
+  test("says between which times was searched, and how far the archive goes", () => {
+    const [from, to] = [stepTime(1, 0), stepTime(2, 0)];
+    const range = (query: { from?: Temporal.Instant; to?: Temporal.Instant }): string =>
+      linesOf(findResult([], { profile }), {}, query)[1] ?? "";
+    expect(range({ from, to })).toBe(
+      "Searched 1 WAL segment of timeline 1, for what ended between 2026-11-25 08:00:00.000000+00:00 and 2026-11-25 09:00:00.000000+00:00.",
+    );
+    expect(range({ from })).toMatch(/, for what ended at 2026-11-25 08:\S+ or later\.$/);
+    expect(range({ to })).toMatch(/, for what ended by 2026-11-25 09:\S+\.$/);
+    const lastCommit = { xid: 799n, lsn: stepLsn(11, 0), at: stepTime(1, 30) };
+    const end = { lsn: stepLsn(12, 0), lastCommit };
+    const goesTo =
+      "The archive ends at 0/C00100, with a last commit at 2026-11-25 08:30:00.000000+00:00. What is later is not archived yet: `select pg_switch_wal()` in production hands over the rest.";
+    expect(endOf({ profile, end })).toContain(goesTo);
+    const late = linesOf(findResult([], { profile, end }), {}, { from: to });
+    expect(late).toContain("--from lies behind the last commit that is archived.");
+    expect(linesOf(findResult([], { profile, end }), {}, { from })).not.toContain(
+      "--from lies behind the last commit that is archived.",
+    );
+  });
+
+  test("says which branches were not searched", () => {
+    const branches = [
+      { timeline: timeline(1), behind: stepLsn(3, 0) },
+      { timeline: timeline(3), behind: undefined },
+    ];
+    expect(linesOf(findResult([], { profile }), { branches }).slice(2, -1)).toEqual([
+      "NOT SEARCHED: timeline 1 goes on behind 0/300100; --target-timeline=1 looks there.",
+      "NOT SEARCHED: timeline 3 is another branch; --target-timeline=3 looks there.",
+    ]);
+  });
+
+  test("says that what was asked for rolled back", () => {
+    const rolledBack = { xid: 761n, lsn: stepLsn(1, 5), at: stepTime(1, 5) };
+    expect(linesOf(findResult([], { profile, rolledBack }), {}, { xid: 761n })[0]).toBe(
+      "Transaction 761 rolled back at 2026-11-25 08:05:00.000000+00:00; --aborted shows it.",
+    );
   });
 });

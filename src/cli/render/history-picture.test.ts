@@ -1,121 +1,145 @@
-import { beforeAll, expect, test } from "vitest";
-import { timeline } from "../../model/timeline.ts";
-import type { SegmentProfile } from "../../recovery/find.ts";
-import { findResult, stepLsn, stepTime } from "../../recovery/find.fixture.ts";
-import { archiveIn, backupAt } from "../../recovery/target.fixture.ts";
-import type { ManifestHeader } from "../../repository/manifest.ts";
-import type { WalArchive } from "../../repository/wal-archive.ts";
-import { createMemoryStore } from "../../storage/memory.ts";
-import type { FoundView } from "./find-json.ts";
+import { expect, test } from "vitest";
+import { lsn } from "../../model/lsn.ts";
+import type { FindQuery, FindResult } from "../../recovery/find.ts";
+import type { SegmentProfile } from "../../recovery/segment-profile.ts";
+import type { HistoryView } from "../history-view.ts";
 import { historyPicture } from "./history-picture.ts";
 
-let archive: WalArchive;
+const MIB = 1024 * 1024;
+const at = (minute: number): Temporal.Instant =>
+  Temporal.Instant.from("2026-11-25T08:00:00Z").add({ seconds: Math.round(minute * 60) });
 
-beforeAll(async () => {
-  archive = await archiveIn(createMemoryStore(), []);
+/** A segment with ends of transactions between these minutes; none without. */
+function segment(
+  minutes: readonly [number, number] | undefined,
+  parts: Partial<SegmentProfile> = {},
+): SegmentProfile {
+  const [from, to] = minutes ?? [];
+  return {
+    number: 1n,
+    from: from === undefined ? undefined : at(from),
+    to: to === undefined ? undefined : at(to),
+    deleted: [],
+    marks: [],
+    ...parts,
+  };
+}
+
+/** The rows of the picture without their titles; each minute of the first hour is a column of an hour's picture. */
+function pictureOf(
+  profile: readonly SegmentProfile[],
+  {
+    query = {},
+    points = [],
+    timeZone = "UTC",
+    isPlain = true,
+  }: {
+    readonly query?: Partial<FindQuery>;
+    readonly points?: readonly number[];
+    readonly timeZone?: string;
+    readonly isPlain?: boolean;
+  } = {},
+): { readonly [title: string]: string } {
+  const view = {
+    timeZone,
+    backups: [{ stopTime: at(12), type: "full" }],
+    archive: { record: { segmentSizeBytes: MIB } },
+  };
+  const result = {
+    profile,
+    points: points.map((minute) => ({ name: "p", lsn: lsn(1n), at: at(minute) })),
+  };
+  const text = historyPicture(
+    {
+      view: view as unknown as HistoryView,
+      query: { countMax: 10, ...query },
+      result: result as unknown as FindResult,
+      options: [],
+    },
+    isPlain,
+  );
+  return Object.fromEntries(
+    text.split("\n").map((line) => {
+      const [title = "", bars = ""] = line.split("|");
+      return [title.trim(), bars];
+    }),
+  );
+}
+
+const HOUR = [segment([0, 0]), segment([60, 60])];
+const columnsOf = (bars = ""): readonly number[] =>
+  Array.from(bars, (sign, column) => (sign === " " ? -1 : column)).filter((column) => column >= 0);
+
+test("a picture of nothing says so", () => {
+  expect(Object.keys(pictureOf([]))).toEqual(["Nothing happened in this history."]);
+  expect(Object.keys(pictureOf([segment(undefined)]))).toHaveLength(1);
 });
 
-/** Minutes behind 8 o'clock; a history of an hour has one for each of the 60 columns. */
-const minute = (count: number): Temporal.Instant => stepTime(1, count);
+test("rows, lost tables, restore points and backups stand at their times", () => {
+  const busy = segment([0, 60], {
+    deleted: [
+      { from: at(30), to: at(31), rows: 50 },
+      { from: at(40), to: at(40), rows: 100 },
+    ],
+    marks: [
+      { kind: "truncated", at: at(20.5) },
+      { kind: "dropped", at: at(60) },
+    ],
+  });
+  const picture = pictureOf([busy], { points: [5.5] });
+  expect(picture["rows deleted"]).toBe(`${" ".repeat(30)}=${" ".repeat(9)}@${" ".repeat(19)}`);
+  expect(picture["tables lost"]).toBe(`${" ".repeat(20)}T${" ".repeat(38)}D`);
+  expect(columnsOf(picture["restore points"])).toEqual([5]);
+  expect(columnsOf(picture["backups"])).toEqual([12]);
+});
 
-function backup(type: ManifestHeader["type"], stopTime: Temporal.Instant): ManifestHeader {
-  return { ...backupAt(stepLsn(1, 0), stepLsn(1, 1), [0, 1]), type, stopTime };
-}
+test("the picture is that of the time that was asked for", () => {
+  const busy = segment([0, 60], {
+    deleted: [
+      { from: at(10), to: at(11), rows: 1000 },
+      { from: at(30), to: at(31), rows: 5 },
+    ],
+    marks: [{ kind: "dropped", at: at(10) }],
+  });
+  const query = { from: at(30), to: at(31) };
+  const picture = pictureOf([busy], { query, points: [5, 30.5, 59] });
+  const [range = ""] = Object.keys(picture);
+  expect(range).toContain("2026-11-25 08:30:00.000000+00:00  to  2026-11-25 08:31:00.000000+00:00");
+  // Five rows spread over all sixty columns.
+  expect(columnsOf(picture["rows deleted"])).toHaveLength(60);
+  expect(columnsOf(picture["WAL written"])).toHaveLength(60);
+  expect(columnsOf(picture["tables lost"])).toEqual([]);
+  expect(columnsOf(picture["backups"])).toEqual([]);
+  expect(columnsOf(picture["restore points"])).toEqual([30]);
+});
 
-function picture(
-  parts: {
-    readonly profile?: readonly SegmentProfile[];
-    readonly points?: readonly Temporal.Instant[];
-    readonly backups?: readonly ManifestHeader[];
-    readonly timeZone?: string;
-  },
-  isPlain = true,
-): readonly string[] {
-  const { profile = [], points = [], backups = [], timeZone = "UTC" } = parts;
-  const history = { timeline: timeline(1), ancestors: [] };
-  const found: FoundView = {
-    view: { archive, history, backups, timeZone, blockSizeBytes: 8192 },
-    result: findResult([], {
-      profile,
-      points: points.map((at) => ({ name: "point", lsn: stepLsn(1, 0), at })),
-    }),
-    options: [],
-  };
-  return historyPicture(found, isPlain).split("\n");
-}
+test("segments in which nothing ended share the time between their neighbours", () => {
+  const silent = Array.from({ length: 30 }, () => segment(undefined));
+  const [first, last] = HOUR as [SegmentProfile, SegmentProfile];
+  const written = pictureOf([first, ...silent, last])["WAL written"];
+  expect(columnsOf(written)).toHaveLength(60);
+  // One segment at each end, and half of one in every column between.
+  expect(written?.slice(1, -1)).toMatch(/^(.)\1+$/);
+});
 
-/** Sixty columns with these signs at their places. */
-function columns(signs: Readonly<Record<number, string>>): string {
-  return Array.from({ length: 60 }, (_, place) => signs[place] ?? " ").join("");
-}
-
-const HOUR: readonly SegmentProfile[] = [
-  // Ten columns share one segment of 1 MiB and 100 rows.
-  { from: minute(0), to: minute(9), deleted: 100 },
-  { from: undefined, to: undefined, deleted: 0 },
-  { from: minute(30), to: minute(30), deleted: 0 },
-  { from: minute(60), to: minute(60), deleted: 5 },
-];
-
-test("WAL and deleted rows are bars, restore points and backups are letters under their time", () => {
-  const backups = [
-    backup("full", minute(-1)),
-    backup("full", minute(20)),
-    backup("diff", minute(40)),
-    backup("incr", minute(50)),
-    backup("full", minute(61)),
-  ];
-  expect(picture({ profile: HOUR, points: [minute(15), minute(45)], backups })).toEqual([
-    "2026-11-25 08:00:00.000000+00:00  to  2026-11-25 09:00:00.000000+00:00  UTC",
-    `WAL written    |..........${columns({ 30: "@", 59: "@" }).slice(10)}| at most 1.0 MiB a column`,
-    `rows deleted   |@@@@@@@@@@${columns({ 59: "=" }).slice(10)}| at most 10 a column`,
-    `restore points |${columns({ 15: "P", 45: "P" })}| P`,
-    `backups        |${columns({ 20: "F", 40: "D", 50: "I" })}| F full, D differential, I incremental`,
-  ]);
+test("a restore point behind the last transaction widens nothing and stands at the edge", () => {
+  const picture = pictureOf(HOUR, { points: [600] });
+  expect(Object.keys(picture)[0]).toContain("to  2026-11-25 09:00:00");
+  expect(columnsOf(picture["restore points"])).toEqual([59]);
 });
 
 test("a terminal shows blocks, the least of which is not nothing", () => {
-  const profile = [...HOUR, { from: minute(40), to: minute(40), deleted: 1000 }];
-  const [, wal, deleted] = picture({ profile }, false);
-  expect(wal).toBe(
-    `WAL written    |▁▁▁▁▁▁▁▁▁▁${columns({ 30: "█", 40: "█", 59: "█" }).slice(10)}| at most 1.0 MiB a column`,
-  );
-  expect(deleted).toBe(
-    `rows deleted   |▁▁▁▁▁▁▁▁▁▁${columns({ 40: "█", 59: "▁" }).slice(10)}| at most 1,000 a column`,
-  );
+  const many = segment([40, 40], { deleted: [{ from: at(40), to: at(40), rows: 1000 }] });
+  const few = segment([50, 50], { deleted: [{ from: at(50), to: at(50), rows: 1 }] });
+  const picture = pictureOf([segment([0, 0]), many, few, segment([60, 60])], { isPlain: false });
+  expect(picture["rows deleted"]?.trim()).toMatch(/^█ {9}▁$/);
 });
 
-test("segments of one column are added up", () => {
-  const busy = { from: minute(30), to: minute(30), deleted: 700 };
-  const [, wal, deleted] = picture({ profile: [...HOUR, busy, busy] });
-  expect(wal).toMatch(/at most 3\.0 MiB a column$/);
-  expect(deleted).toMatch(/at most 1,400 a column$/);
-});
-
-test("times are those of the cluster's zone", () => {
-  const paris = picture({ profile: HOUR, timeZone: "Europe/Paris" })[0];
-  expect(paris).toBe(
+test("times are those of the cluster's zone, in UTC where only PostgreSQL knows it", () => {
+  const rangeIn = (timeZone: string): string | undefined =>
+    Object.keys(pictureOf(HOUR, { timeZone }))[0];
+  expect(rangeIn("Europe/Paris")).toBe(
     "2026-11-25 09:00:00.000000+01:00  to  2026-11-25 10:00:00.000000+01:00  Europe/Paris",
   );
-  // Only PostgreSQL knows this one.
-  expect(picture({ profile: HOUR, timeZone: "<+03>-03" })[0]).toMatch(
-    /^2026-11-25 08:00.*\+00:00 {2}UTC$/,
-  );
-});
-
-test("a single instant is the first column", () => {
-  expect(picture({ points: [minute(7)] })).toEqual([
-    "2026-11-25 08:07:00.000000+00:00  to  2026-11-25 08:07:00.000000+00:00  UTC",
-    `WAL written    |${columns({})}| at most 0.0 MiB a column`,
-    `rows deleted   |${columns({})}| at most 0 a column`,
-    `restore points |${columns({ 0: "P" })}| P`,
-    `backups        |${columns({})}| F full, D differential, I incremental`,
-  ]);
-});
-
-test("a history in which nothing ended has no picture", () => {
-  const profile = [{ from: undefined, to: undefined, deleted: 0 }];
-  expect(picture({ profile, backups: [backup("full", minute(0))] })).toEqual([
-    "Nothing happened in this history.",
-  ]);
+  expect(rangeIn("<+03>-03")).toMatch(/^2026-11-25 08:00.*\+00:00 {2}UTC$/);
 });

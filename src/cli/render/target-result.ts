@@ -14,7 +14,7 @@ import type { Route } from "../../restore/plan-route.ts";
 import { restoreCommandLine } from "./command-line.ts";
 import { relationJson } from "./find-json.ts";
 import type { JsonValue } from "./json.ts";
-import { effectsText, relationName } from "./relation-effects.ts";
+import { effectsText, placeEffectText, placeName, relationName } from "./relation-effects.ts";
 import { formatTable } from "./table.ts";
 import { commitJson, nearestJson, targetValue } from "./target-json.ts";
 
@@ -143,23 +143,30 @@ function lostLines(
 }
 
 function lostRow({ xid, lsn, at, effects }: LostTransaction, timeZone: string): readonly string[] {
-  return [`  ${xid}`, describeInstant(at, timeZone), formatLsn(lsn), describeEffects(effects)];
+  return [
+    `  ${xid}`,
+    describeInstant(at, timeZone),
+    formatLsn(lsn),
+    describeEffects(effects, timeZone),
+  ];
 }
 
-function describeEffects(effects: LostTransaction["effects"]): string {
+function describeEffects(effects: LostTransaction["effects"], timeZone: string): string {
   if (!effects) return "what it did cannot be read";
-  const { relations, irreversible, isIncomplete } = effects;
+  const { relations, droppedPlace, isIncomplete } = effects;
   const parts = [
-    ...(irreversible ? [`${irreversible.what} (OID ${irreversible.oid})`] : []),
-    ...relations.map(describeRelation),
+    ...(droppedPlace
+      ? [`${placeName(droppedPlace)}: ${placeEffectText(droppedPlace, timeZone)}`]
+      : []),
+    ...relations.map((relation) => describeRelation(relation, timeZone)),
   ];
   if (isIncomplete) return `at least: ${parts.join("; ") || "nothing"}`;
   return parts.join("; ") || "no rows of tables";
 }
 
 /** `shop.public.orders: 3 inserted, 104 deleted` */
-function describeRelation(relation: FoundRelation): string {
-  return `${relationName(relation)}: ${effectsText(relation)}`;
+function describeRelation(relation: FoundRelation, timeZone: string): string {
+  return `${relationName(relation)}: ${effectsText(relation, timeZone)}`;
 }
 
 /** The command that restores to exactly this. */

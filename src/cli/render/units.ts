@@ -19,3 +19,8 @@ export function roundSeconds(seconds: number): number {
 export function formatNumber(value: number): string {
   return value.toLocaleString("en-US");
 }
+
+/** `1 segment`, `60,104 segments` */
+export function counted(count: number, noun: string): string {
+  return `${formatNumber(count)} ${noun}${count === 1 ? "" : "s"}`;
+}

@@ -28,7 +28,8 @@ export const HISTORY_OPTIONS = {
     type: "string",
     commands: ["find"],
     commandLineOnly: true,
-    summary: "only transactions that ended at this time or earlier",
+    summary:
+      "only transactions that ended at this time or earlier; a time without date is the first behind --from",
     example: "2025-11-19 12:00+01",
   },
   xid: {
@@ -44,7 +45,8 @@ export const HISTORY_OPTIONS = {
     max: 9_007_199_254_740_991,
     commands: ["find"],
     commandLineOnly: true,
-    summary: "only transactions with so many rows, of the operation and table if they are given",
+    summary:
+      "only transactions with so many rows, of the operation and table if they are given, or of an unknown number",
     example: "1000",
   },
   limit: {
@@ -76,6 +78,7 @@ export const HISTORY_OPTIONS = {
     default: "n",
     commands: ["find"],
     commandLineOnly: true,
-    summary: "draw what happened over time: WAL, lost rows, restore points, backups",
+    summary:
+      "draw what happened over time: WAL, deleted rows, lost tables, restore points, backups",
   },
 } as const;
