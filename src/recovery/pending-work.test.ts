@@ -140,8 +140,8 @@ describe("what cannot be undone", () => {
 
   test("of DROP DATABASE begins where its row is changed in place", () => {
     const work = workAfter(
-      { kind: "sharedInPlace", relfilenode: 1262 },
-      { kind: "sharedInPlace", relfilenode: 1260 },
+      { kind: "sharedInPlace", relfilenode: 1262, oid: 6 },
+      { kind: "sharedInPlace", relfilenode: 1262, oid: 7 },
       dropsDatabase(700),
     );
     expect(work.take(700, []).irreversible).toEqual({

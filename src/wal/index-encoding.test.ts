@@ -93,7 +93,7 @@ test("damaged bytes are refused, or read as something else, and never crash", ()
       const outcome = outcomeOf(() => decodeWalIndex(bytes));
       expect(["read", "RangeError", "SyntaxError", "HindsightError"]).toContain(outcome);
     }),
-    { numRuns: 3000 },
+    { numRuns: 3000, interruptAfterTimeLimit: 10_000 },
   );
 });
 
