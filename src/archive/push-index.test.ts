@@ -123,6 +123,7 @@ describe("where the beginning of the first record comes from", () => {
     builder.append(insertion({ xid: 700 }));
     builder.append(filler(3 * 1024 * 1024));
     builder.append(insertion({ xid: 701 }));
+    builder.switchSegment();
     const long = namedSegments(builder);
     const expected = await expectedIndexes(long);
     expect(expected.map(({ first: record }) => record !== undefined)).toEqual([
@@ -225,6 +226,15 @@ describe("what goes wrong is a warning", () => {
     expect(await warning(first, { signal })).toBe("interrupted by SIGTERM");
   });
 
+  test("WAL ends inside the segment, and the index that lacks the rest is not stored", async () => {
+    const bytes = Buffer.from(first[1]);
+    bytes.writeUInt8((bytes[20_000] ?? 0) ^ 1, 20_000);
+    expect(await warning([first[0], bytes])).toMatch(
+      /^WAL ends at 0\/10\w+, inside of it \(\w+\)$/,
+    );
+    expect(target.memory.keys()).not.toContain(keyOf(first[0]));
+  });
+
   test("the segment has no record that can be read", async () => {
     const bytes = Buffer.from(first[1]);
     bytes.fill(0x61, 40);
@@ -247,6 +257,7 @@ describe("the size of a relation's page", () => {
     const operation = XLOG_OPERATION.fullPageImage;
     builder.append({ resourceManager: RESOURCE_MANAGER.xlog, operation, xid: 700, body });
     builder.append(insertion({ xid: 701, block: 7 }));
+    builder.switchSegment();
     return namedSegments(builder)[0] as NamedSegment;
   }
 

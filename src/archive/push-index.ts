@@ -109,9 +109,10 @@ async function indexInArchive(
         segment: name,
       });
       return undefined;
-    case "unreadable": {
-      const { end } = stored;
-      throw new Error(`WAL ends at ${formatLsn(end.lsn)}, before its first record (${end.reason})`);
+    case "ended": {
+      const { index: made, end } = stored;
+      const what = made.first ? "inside of it" : "before its first record";
+      throw new Error(`WAL ends at ${formatLsn(end.lsn)}, ${what} (${end.reason})`);
     }
   }
 }

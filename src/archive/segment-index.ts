@@ -43,9 +43,12 @@ export interface SegmentIndex {
 export type StoredIndex =
   | { readonly kind: "stored"; readonly index: WalIndex }
   /** It would lack the record that the segment begins inside of. */
-  | { readonly kind: "headMissing" }
-  /** No record can be read in the segment. */
-  | { readonly kind: "unreadable"; readonly end: WalEnd };
+  | { readonly kind: "headMissing"; readonly index: WalIndex }
+  /**
+   * WAL ends inside the segment, although PostgreSQL archives segments that are full: it would lack what is behind. That
+   * is damage, or a size of pages that is not the cluster's, and in both cases a better index may be made one day.
+   */
+  | { readonly kind: "ended"; readonly index: WalIndex; readonly end: WalEnd };
 
 /** How far back a record can begin: it has at most 1020 MiB, and pages have headers. */
 const REACH_MAX_BYTES: number = GIB;
@@ -82,16 +85,22 @@ export async function makeSegmentIndex(
 /**
  * Makes the index of a segment and stores it beside it. One that would mislead is not stored.
  *
+ * @param mayEnd whether WAL may end inside the segment at that place, because a younger timeline goes on from there;
+ *   never when undefined.
  * @throws {HindsightError} what {@link makeSegmentIndex} throws.
  */
 export async function storeSegmentIndex(
   source: SegmentToIndex,
   context: Context,
+  mayEnd?: (end: WalEnd) => Promise<boolean>,
 ): Promise<StoredIndex> {
   const { index, isHeadMissing } = await makeSegmentIndex(source, context);
-  if (isHeadMissing) return { kind: "headMissing" };
+  if (isHeadMissing) return { kind: "headMissing", index };
   const { first, end } = index;
-  if (first === undefined && end !== undefined) return { kind: "unreadable", end };
+  if (end !== undefined) {
+    const isAllowed = first !== undefined && (await mayEnd?.(end)) === true;
+    if (!isAllowed) return { kind: "ended", index, end };
+  }
   await putWalIndex(source.archive, { name: source.name, index }, context);
   return { kind: "stored", index };
 }
