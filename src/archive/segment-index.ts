@@ -133,7 +133,7 @@ async function restOf(
   const rest = index && indexRest(index);
   if (rest) return rest;
   const read = await readRest(source, segment, context);
-  return read && { ...read, nextXid: index?.nextXid, moving: index?.moving ?? [] };
+  return read && { ...read, nextXid: index?.nextXid };
 }
 
 /** A damaged index is as good as none: the segment is still there. */

@@ -18,8 +18,8 @@ export class FileCensus {
     if (this.#empty.size === 0) return;
     const seen = new Uint8Array(relations.length);
     for (const pattern of patterns) {
-      for (const { relation, inserted, movedIn } of pattern) {
-        if (inserted + movedIn > 0) seen[relation] = 1;
+      for (const { relation, inserted } of pattern) {
+        if (inserted > 0) seen[relation] = 1;
       }
     }
     for (const [place, file] of relations.entries()) {

@@ -43,7 +43,6 @@ const NO_COUNTS: RowCounts = {
   inserted: 0,
   updated: 0,
   deleted: 0,
-  movedIn: 0,
   movedOut: 0,
   pages: 0,
 };
@@ -68,8 +67,8 @@ export interface RowsDraft extends Partial<RowCounts> {
 
 /** All counts of a draft, without its file. */
 export function countsOf(draft: Partial<RowCounts>): RowCounts {
-  const { inserted, updated, deleted, movedIn, movedOut, pages } = { ...NO_COUNTS, ...draft };
-  return { inserted, updated, deleted, movedIn, movedOut, pages };
+  const { inserted, updated, deleted, movedOut, pages } = { ...NO_COUNTS, ...draft };
+  return { inserted, updated, deleted, movedOut, pages };
 }
 
 interface EndStep {
@@ -262,7 +261,6 @@ function emptyIndex(
     unfinished: undefined,
     isUnfinishedCut: false,
     nextXid,
-    moving: [],
     customResourceManagers: [],
     blocks: [],
   };

@@ -32,7 +32,6 @@ const NOTHING: RowCounts = {
   inserted: 0,
   updated: 0,
   deleted: 0,
-  movedIn: 0,
   movedOut: 0,
   pages: 0,
 };
@@ -77,7 +76,6 @@ function sum(left: RowCounts, right: RowCounts): RowCounts {
     inserted: left.inserted + right.inserted,
     updated: left.updated + right.updated,
     deleted: left.deleted + right.deleted,
-    movedIn: left.movedIn + right.movedIn,
     movedOut: left.movedOut + right.movedOut,
     pages: left.pages + right.pages,
   };
@@ -131,7 +129,7 @@ describe("rows", () => {
     expect(committedRows(indexes)).toEqual({ "700/16384": { ...NOTHING, inserted: 1 } });
   });
 
-  test("that move to another partition are neither deleted nor inserted", () => {
+  test("that move to another partition are marked where they leave, and come in like any other", () => {
     const indexes = write(
       deletion({ xid: 700, flags: DELETE_IS_PARTITION_MOVE }),
       deletion({ xid: 701 }),
@@ -143,7 +141,7 @@ describe("rows", () => {
     );
     expect(committedRows(indexes)).toEqual({
       "700/16384": { ...NOTHING, movedOut: 1 },
-      "700/16390": { ...NOTHING, movedIn: 1, inserted: 1 },
+      "700/16390": { ...NOTHING, inserted: 2 },
       "701/16384": { ...NOTHING, deleted: 1 },
       "701/16390": { ...NOTHING, inserted: 1 },
     });
@@ -232,19 +230,6 @@ describe("a segment boundary", () => {
     }
   });
 
-  test("between the halves of a move to another partition is no boundary", () => {
-    const builder = new WalBuilder();
-    builder.append(deletion({ xid: 700, flags: DELETE_IS_PARTITION_MOVE }));
-    builder.switchSegment();
-    builder.append(insertion({ xid: 700, relation: ITEMS }));
-    builder.append(insertion({ xid: 700, relation: ITEMS }));
-    builder.append(transactionEnd("commit", 700, AT));
-    expect(committedRows(indexesOf(builder))).toEqual({
-      "700/16384": { ...NOTHING, movedOut: 1 },
-      "700/16390": { ...NOTHING, movedIn: 1, inserted: 1 },
-    });
-  });
-
   test("inside a record needs what the segment before left", () => {
     const builder = nearSegmentEnd(40);
     builder.append(filler(500));
@@ -261,7 +246,6 @@ describe("a segment boundary", () => {
       lastRecord: undefined,
       unfinished: undefined,
       nextXid: undefined,
-      moving: [],
     };
     expect(buildWalIndex(segment, { ...source, previous: foreign })).toBeUndefined();
   });

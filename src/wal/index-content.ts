@@ -15,15 +15,12 @@ import type { UnfinishedRecord, WalEnd } from "./reader.ts";
  */
 export const INDEX_BUILDER_VERSION = 1;
 
-/** What was done to one relation's rows; `pages` counts whole pages that were written as images only. */
-export const ROW_OPERATIONS = [
-  "inserted",
-  "updated",
-  "deleted",
-  "movedIn",
-  "movedOut",
-  "pages",
-] as const;
+/**
+ * What was done to one relation's rows. `movedOut` counts rows that an UPDATE took out of a partition; where they came in
+ * is among the `inserted`, for nothing in WAL tells them from others. `pages` counts whole pages that were written as
+ * images only.
+ */
+export const ROW_OPERATIONS = ["inserted", "updated", "deleted", "movedOut", "pages"] as const;
 export type RowOperation = (typeof ROW_OPERATIONS)[number];
 
 /** Rows of one relation, by what was done to them. */
@@ -88,12 +85,6 @@ export interface OpenRows {
   readonly pattern: number;
 }
 
-/** Rows of a transaction on their way from one partition to another. */
-export interface MovingRows {
-  readonly xid: number;
-  readonly count: number;
-}
-
 /** Blocks of one fork that records refer to. */
 export interface ChangedBlocks {
   /** A place in `relations`. */
@@ -125,8 +116,6 @@ export interface WalIndex {
   readonly isUnfinishedCut: boolean;
   /** The next transaction id, with its epoch, as a checkpoint near this segment had it. */
   readonly nextXid: bigint | undefined;
-  /** Rows that left a partition and have not come into another one yet, by transaction. */
-  readonly moving: readonly MovingRows[];
   /** Resource managers of extensions that wrote records; what they did to pages is not known. */
   readonly customResourceManagers: readonly number[];
   readonly relations: readonly RelationLocator[];

@@ -7,9 +7,8 @@ export const ROW = {
   inserted: 0,
   updated: 1,
   deleted: 2,
-  movedIn: 3,
-  movedOut: 4,
-  pages: 5,
+  movedOut: 3,
+  pages: 4,
 } as const;
 
 const WIDTH: number = ROW_OPERATIONS.length;
@@ -157,7 +156,6 @@ function toPattern({ relations, counts }: TransactionRows): RowPattern {
         inserted: at(ROW.inserted),
         updated: at(ROW.updated),
         deleted: at(ROW.deleted),
-        movedIn: at(ROW.movedIn),
         movedOut: at(ROW.movedOut),
         pages: at(ROW.pages),
       };

@@ -6,7 +6,6 @@
 //   end of WAL [reason, LSN, segment number], or null
 //   unfinished record [LSN, length], or null; whether its bytes are cut
 //   next transaction id with epoch, or null
-//   rows on their way between partitions: list of [transaction id, count]
 //   resource managers of extensions
 import { isSegmentSize } from "../model/wal-segment.ts";
 import type { WalIndex } from "./index-content.ts";
@@ -31,18 +30,17 @@ const SIMPLE_FIELDS = {
   isUnfinishedCut: "flag",
   customResourceManagers: "numbers",
 } as const;
-const MOVING_FIELDS = { xid: "number", count: "number" } as const;
 const XID_FIELDS = { nextXid: "uint64" } as const;
 
 /** What the summary holds. */
 export type Summary = FieldsOf<typeof SIMPLE_FIELDS> &
-  Pick<WalIndex, "first" | "last" | "end" | "nextXid" | "moving"> & {
+  Pick<WalIndex, "first" | "last" | "end" | "nextXid"> & {
     readonly unfinished: Omit<UnfinishedRecord, "bytes"> | undefined;
   };
 
 /** Lays out the summary. */
 export function writeSummary(index: WalIndex): RowValue {
-  const { first, last, end, unfinished, nextXid, moving } = index;
+  const { first, last, end, unfinished, nextXid } = index;
   return [
     writeFields(SIMPLE_FIELDS, index),
     writeOptional(FIRST_FIELDS, first),
@@ -50,13 +48,12 @@ export function writeSummary(index: WalIndex): RowValue {
     writeOptional(END_FIELDS, end),
     writeOptional(UNFINISHED_FIELDS, unfinished),
     writeOptional(XID_FIELDS, nextXid === undefined ? undefined : { nextXid }),
-    moving.map((rows) => writeFields(MOVING_FIELDS, rows)),
   ];
 }
 
 /** @throws {RangeError} for what {@link writeSummary} would not have written. */
 export function readSummary(value: RowValue): Summary {
-  const [simple, first, last, end, unfinished, xid, moving, ...rest] = asRow(value);
+  const [simple, first, last, end, unfinished, xid, ...rest] = asRow(value);
   const fields = readFields(SIMPLE_FIELDS, asRow(simple));
   if (rest.length > 0 || !isSegmentSize(fields.segmentSizeBytes)) {
     throw new RangeError("the summary of an index is malformed");
@@ -69,7 +66,6 @@ export function readSummary(value: RowValue): Summary {
     end: readOptional(END_FIELDS, end) as WalEnd | undefined,
     unfinished: readOptional(UNFINISHED_FIELDS, unfinished),
     nextXid: readOptional(XID_FIELDS, xid)?.nextXid,
-    moving: asRow(moving).map((row) => readFields(MOVING_FIELDS, asRow(row))),
   };
 }
 
