@@ -26,6 +26,8 @@ import {
 import type { EventFields, IndexEvent, IndexEventKind } from "../wal/index-events.ts";
 import { ITEMS, ORDERS } from "../wal/index.fixture.ts";
 import { SEGMENT_SIZE } from "../wal/wal.fixture.ts";
+import type { FindResult } from "./find.ts";
+import type { FoundRelation, FoundTransaction } from "./found-transaction.ts";
 import type { IndexedSegment } from "./history-segments.ts";
 import { RelationBook, type RelationIdentity } from "./relation-book.ts";
 import { archiveIn, nameOf } from "./target.fixture.ts";
@@ -352,4 +354,60 @@ export async function archiveWith(
   const { repository, stanza } = archive;
   for (const snapshot of snapshots) await putCatalogue(repository, stanza, { snapshot, context });
   return archive;
+}
+
+/** What a transaction did to `shop.public.orders`; nothing unless told otherwise. */
+export function foundRelation(parts: Partial<FoundRelation> = {}): FoundRelation {
+  return {
+    identity: identityOf(ORDERS_TABLE),
+    database: "shop",
+    schema: "public",
+    name: "orders",
+    inserted: 0,
+    updated: 0,
+    deleted: 0,
+    movedIn: 0,
+    movedOut: 0,
+    truncated: false,
+    dropped: false,
+    rewritten: false,
+    replacedBy: undefined,
+    rowsEstimate: undefined,
+    ...parts,
+  };
+}
+
+/** Transaction 761, committed at step 5 of segment 1, which is to be stopped before; it did nothing. */
+export function foundTransaction(parts: Partial<FoundTransaction> = {}): FoundTransaction {
+  return {
+    xid: 761n,
+    lsn: stepLsn(1, 5),
+    at: stepTime(1, 5),
+    timeline: timeline(1),
+    isAborted: false,
+    globalIdentifier: undefined,
+    relations: [],
+    stopBefore: { lsn: stepLsn(1, 5), irreversible: undefined },
+    isIncomplete: false,
+    commitBefore: undefined,
+    commitAfter: undefined,
+    ...parts,
+  };
+}
+
+/** A result with these transactions and no more, unless told otherwise, of no segments. */
+export function findResult(
+  transactions: readonly FoundTransaction[] = [],
+  parts: Partial<FindResult> = {},
+): FindResult {
+  return {
+    transactions,
+    matchedCount: transactions.length,
+    points: [],
+    profile: [],
+    unindexedCount: 0,
+    missing: [],
+    unreadable: [],
+    ...parts,
+  };
 }

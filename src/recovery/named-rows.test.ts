@@ -4,7 +4,9 @@ import { relation } from "../repository/catalogue.fixture.ts";
 import { bookWith, countsOf, file, type RowsDraft, SCHEMA } from "./find.fixture.ts";
 import { nameRows } from "./named-rows.ts";
 
-const [LEFT, RIGHT, TOAST, OTHER, UNKNOWN] = [17_001, 17_002, 17_003, 17_004, 17_005];
+const [LEFT, RIGHT, TOAST, OTHER, UNKNOWN, THIRD] = [
+  17_001, 17_002, 17_003, 17_004, 17_005, 17_009,
+];
 const [UP, DOWN, DEEP] = [17_006, 17_007, 17_008];
 const parent = relation({ oid: 20_100, relfilenode: 0, name: "parts", kind: "p" });
 const half = { relfilenode: 0, name: "half", kind: "p", parents: [parent.oid] };
@@ -15,6 +17,7 @@ const book = bookWith([
   relation({ oid: 20_102, relfilenode: RIGHT, name: "right", parents: [parent.oid] }),
   relation({ oid: 20_103, relfilenode: TOAST, name: "toast", kind: "t", schema: SCHEMA.toast }),
   relation({ oid: 20_104, relfilenode: OTHER, name: "other" }),
+  relation({ oid: 20_106, relfilenode: THIRD, name: "third", parents: [parent.oid] }),
   relation({ oid: 20_110, ...half }),
   relation({ oid: 20_111, relfilenode: DEEP, name: "deep", parents: [20_110] }),
   second,
@@ -108,6 +111,20 @@ test("a half is not looked for below other tables, nor in the partition that the
       { file: file(UNKNOWN), inserted: 5 },
     ),
   ).toEqual({ left: { movedOut: 2, inserted: 7 }, other: { inserted: 5 }, "?": { inserted: 5 } });
+});
+
+test("no more rows come in than went out, whichever partitions they may have come into", () => {
+  expect(
+    settled(
+      { file: file(LEFT), movedOut: 5 },
+      { file: file(RIGHT), inserted: 3 },
+      { file: file(THIRD), inserted: 9 },
+    ),
+  ).toEqual({
+    left: { movedOut: 5 },
+    right: { movedIn: 3 },
+    third: { movedIn: 2, inserted: 7 },
+  });
 });
 
 test("rows that go both ways are settled on either side", () => {

@@ -138,14 +138,15 @@ describe("what cannot be undone", () => {
     tablespaces: [1663],
   });
 
-  test("of DROP DATABASE begins where its row is changed in place", () => {
+  test("of DROP DATABASE begins where its row was last changed in place, whatever becomes of others", () => {
     const work = workAfter(
       { kind: "sharedInPlace", relfilenode: 1262, oid: 6 },
-      { kind: "sharedInPlace", relfilenode: 1262, oid: 7 },
+      { kind: "sharedInPlace", relfilenode: 1262, oid: 6 },
+      { kind: "sharedInPlace", relfilenode: 1262, oid: SHOP },
       dropsDatabase(700),
     );
     expect(work.take(700, []).irreversible).toEqual({
-      lsn: stepLsn(1, 0),
+      lsn: stepLsn(1, 1),
       what: "DROP DATABASE",
       oid: 6,
     });

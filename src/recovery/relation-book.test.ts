@@ -46,6 +46,13 @@ test("a database that was not read has a name, and no relations", () => {
   expect([...book.identities()]).toEqual([]);
 });
 
+test("a database is known from where it was read, which may be later than the snapshot", () => {
+  const book = new RelationBook();
+  book.addSnapshot({ ...snapshotWith([ORDERS_TABLE], at(100)), lsn: at(50) });
+  book.addTurn(ORDERS, at(70));
+  expect([60, 80].map((position) => nameAt(book, position))).toEqual([undefined, "orders"]);
+});
+
 test("a relation without a file is known by its oid only", () => {
   const book = bookWith([relation({ oid: 20_100, relfilenode: 0, name: "parts", kind: "p" })]);
   expect(book.identify(file(0), at(1))).toBeUndefined();
@@ -72,6 +79,15 @@ describe("of several snapshots", () => {
     expect(nameAt(bookOf(...names), position)).toBe(name);
     // They may come in any order.
     expect(nameAt(bookOf(...names.toReversed()), position)).toBe(name);
+  });
+
+  test("one of an older place takes nothing from those that say the same", () => {
+    const book = bookOf([100, "orders"], [200, "orders"], [50, "orders"], [150, "other"]);
+    expect([120, 170, 250].map((position) => nameAt(book, position))).toEqual([
+      "orders",
+      "other",
+      "orders",
+    ]);
   });
 
   test("those that say the same keep the file known between them, and as far as the last", () => {
@@ -113,8 +129,9 @@ describe("a file that was made or dropped at 200", () => {
     expect(nameAt(book, 180)).toBe("of 100");
   });
 
-  test("is still what it was at the very record", () => {
-    expect(nameAt(turned(100), 200)).toBe("of 100");
+  test("is at the very record what it was, else what it becomes", () => {
+    expect(nameAt(turned(100, 300), 200)).toBe("of 100");
+    expect(nameAt(turned(300), 200)).toBe("of 300");
   });
 });
 

@@ -1,6 +1,6 @@
 // What a restore prints when it is done: what lies where, how recovery ended, and how to go on.
 import { formatSize } from "../../base/size.ts";
-import { ALLOW_PROMOTION_FILE } from "../../model/recovery-target.ts";
+import { ALLOW_PROMOTION_FILE, RECOVERY_CAVEAT } from "../../model/recovery-target.ts";
 import { formatLsn } from "../../model/lsn.ts";
 import { describeInstant, formatInstant } from "../../model/timestamp.ts";
 import { recoveryJson } from "../../recovery/attempt-result.ts";
@@ -65,6 +65,7 @@ export function restoreText(ending: RestoreEnding): string {
     restored,
     ...recoveryLines(ending, attempt),
     ...plan.notes,
+    RECOVERY_CAVEAT,
     ...serverLines(ending, attempt),
   ].join("\n");
 }
@@ -94,11 +95,12 @@ function recoveryLines(
 ): readonly string[] {
   const zone = plan.backup.settings["TimeZone"] ?? "UTC";
   const goal = plan.type === "default" ? "the end of the archive" : "the target";
-  const { lsn, time, xid } = attempt.lastReplayed;
+  const { lsn, time, xid, replayedLsn } = attempt.lastReplayed;
   const last = [
     xid === undefined ? undefined : `transaction ${xid}`,
     lsn === undefined ? undefined : `LSN ${formatLsn(lsn)}`,
     time === undefined ? undefined : describeInstant(time, zone),
+    replayedLsn === undefined ? undefined : `all WAL before ${formatLsn(replayedLsn)}`,
   ].filter((part) => part !== undefined);
   return [
     `recovery: ${goal} is reached, ${STATE_TEXTS[attempt.state]}, on timeline ${attempt.timeline}`,
