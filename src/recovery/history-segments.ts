@@ -194,6 +194,7 @@ export function isDamage(error: unknown): error is HindsightError {
     "WAL_SEGMENT_INVALID",
     "WAL_SEGMENT_FOREIGN",
     "WAL_RECORD_INVALID",
+    "WAL_INDEX_TOO_LARGE",
     "OBJECT_CORRUPT",
   );
 }

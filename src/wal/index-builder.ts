@@ -70,7 +70,7 @@ const OPERATION_MASK = 0x70;
  * @param segment the whole segment; it is not kept.
  * @returns undefined when the segment begins inside a record whose beginning is not known, or does not follow the one
  *   before it; with `skipsRest` an index with no record and the reason instead.
- * @throws {HindsightError} `WAL_RECORD_INVALID` for a record that is whole but makes no sense.
+ * @throws {HindsightError} `WAL_RECORD_INVALID` for a record that is whole but makes no sense; `WAL_INDEX_TOO_LARGE`.
  */
 export function buildWalIndex(segment: Uint8Array, source: IndexSource): WalIndex | undefined {
   const { segmentNumber, segmentSizeBytes, layout, systemIdentifier, previous, skipsRest } = source;

@@ -14,7 +14,7 @@ import { type FieldsOf, readFields, type RowValue, writeFields } from "./index-f
  *   The strategy of a creation is `fileCopy` or `wal`; `source` is 0 for the latter.
  * - `sharedInPlace`: a row of a shared catalogue was changed in place, and with which OID it begins. Only pg_database has
  *   such changes; they are how DROP DATABASE begins, and VACUUM of a database ends with one.
- * - `lock`: somebody took a lock that excludes everyone from a relation, which DDL does.
+ * - `lock`: somebody took a lock that excludes everyone from a relation, which DDL does; once in a segment.
  * - `truncate`: TRUNCATE, at wal_level=logical only.
  * - `classRow`: a row of pg_class was inserted: a relation was made.
  * - `relationMap`: the system catalogue of a database got other files.

@@ -7,6 +7,7 @@ import {
   type IndexEvent,
   type IndexEventKind,
 } from "./index-events.ts";
+import { failure } from "../model/failure.ts";
 import { pickFields } from "./index-fields.ts";
 import { recordEndLsn, recordLsn, type WalRecord } from "./record.ts";
 import { parseDatabase } from "./resource-manager/database.ts";
@@ -39,6 +40,8 @@ import {
 } from "./resource-manager/xlog.ts";
 
 const OPERATION_MASK = 0x70;
+/** Facts of one segment. Bounds what an index takes in memory; ordinary segments have a few hundred. */
+const EVENT_COUNT_MAX: number = 2 ** 20;
 /** The relfilenode that pg_class has until it is rewritten. */
 const PG_CLASS = 1259;
 /** The tablespace pg_global. */
@@ -49,6 +52,8 @@ export class FactCollector {
   readonly #events: IndexEvent[] = [];
   readonly #custom: Set<number> = new Set();
   #nextXid: bigint | undefined;
+  /** Locks that were listed: each checkpoint lists those again that are still held. */
+  readonly #locks: Set<string> = new Set();
 
   /** @param nextXid as the index of the segment before knows it. */
   constructor(nextXid: bigint | undefined) {
@@ -183,8 +188,15 @@ export class FactCollector {
     if (record.operation === STANDBY_OPERATION.runningTransactions) {
       this.#add(record, "runningTransactions", parseRunningTransactions(record));
     } else if (record.operation === STANDBY_OPERATION.lock) {
-      for (const lock of parseStandbyLocks(record)) this.#add(record, "lock", lock);
+      for (const lock of parseStandbyLocks(record)) this.#takeLock(record, lock);
     }
+  }
+
+  #takeLock(record: WalRecord, lock: EventFields<"lock">): void {
+    const key = `${lock.xid}/${lock.database}/${lock.relation}`;
+    if (this.#locks.has(key)) return;
+    this.#locks.add(key);
+    this.#add(record, "lock", lock);
   }
 
   #takeDatabase(record: WalRecord): void {
@@ -211,6 +223,9 @@ export class FactCollector {
     kind: Kind,
     fields: EventFields<Kind>,
   ): void {
+    if (this.#events.length === EVENT_COUNT_MAX) {
+      throw failure("WAL_INDEX_TOO_LARGE", `a WAL segment has more than ${EVENT_COUNT_MAX} facts`);
+    }
     const place: EventPlace = { lsn: recordLsn(record), endLsn: recordEndLsn(record) };
     // The kind and its fields go together; the compiler does not see that in a union over all kinds.
     const picked = pickFields<(typeof EVENT_FIELDS)[Kind]>(EVENT_FIELDS[kind], fields);
