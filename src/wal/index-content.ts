@@ -64,7 +64,7 @@ export interface TransactionEnds {
   /** {@link END_FLAGS}, ored. */
   readonly flags: Uint8Array;
   readonly xid: Uint32Array;
-  /** Microseconds since 2000-01-01 00:00 UTC; exact below 2^53, which is the year 2285. */
+  /** Microseconds since 2000-01-01 00:00 UTC, of the years 1965 to 2249: the difference of any two is exact. */
   readonly at: Float64Array;
   /** What the transaction and its subtransactions did in this segment: a place in `patterns`. */
   readonly pattern: Uint32Array;

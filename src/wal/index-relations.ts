@@ -19,6 +19,11 @@ export class RelationNumbers {
   /** Numbers by hash, and -1 where there is none; never more than half full. */
   #slots: Int32Array = new Int32Array(SLOT_COUNT_INITIAL).fill(-1);
   readonly #cache: Int32Array = new Int32Array(CACHE_ENTRY_COUNT).fill(-1);
+  readonly #countMax: number;
+
+  constructor(countMax: number = RELATION_COUNT_MAX) {
+    this.#countMax = countMax;
+  }
 
   /**
    * The number of a relation, from 0. Three plain numbers, because it is asked for every block.
@@ -46,7 +51,7 @@ export class RelationNumbers {
     const known = this.#slots[slot]!;
     if (known >= 0) return known;
     const number = this.all.length;
-    if (number === RELATION_COUNT_MAX) throw tooLarge(`more than ${RELATION_COUNT_MAX} relations`);
+    if (number === this.#countMax) throw tooLarge(`more than ${number} relations`);
     this.all.push(relation);
     this.#slots[slot] = number;
     if (2 * this.all.length > this.#slots.length) this.#grow();
