@@ -28,8 +28,11 @@ async function refresh(
 ): Promise<CatalogueRefresh> {
   const { repository } = await createRepository(createMemoryStore(), createContext());
   const settings = { socketDirectory: directory, port: 5432, user: "x", database: "x" };
-  const request = { settings, repository, stanza: stanzaName("main"), ...parts };
-  return await refreshCatalogue(request, context);
+  const destinations = [{ repository, stanza: stanzaName("main") }];
+  const findServer = (): Promise<typeof settings> => Promise.resolve(settings);
+  const outcomes = await refreshCatalogue({ findServer, destinations, ...parts }, context);
+  expect(outcomes).toHaveLength(1);
+  return outcomes[0] as CatalogueRefresh;
 }
 
 /** A server that lets everybody in and then says nothing. */
@@ -56,6 +59,31 @@ test("a server that does not answer is not waited for", async () => {
   const beginMs = performance.now();
   expect(await refresh()).toEqual({ kind: "skipped", reason: "it took longer than 200 ms" });
   expect(performance.now() - beginMs).toBeLessThan(2_000);
+});
+
+test("a server that is not found in time, as behind a pid file on a dead mount, is not waited for", async () => {
+  const findServer = (): Promise<never> => new Promise(() => undefined);
+  const reason = "it took longer than 50 ms";
+  expect(await refresh({ findServer, timeoutMs: 50 })).toEqual({ kind: "skipped", reason });
+});
+
+test("the server is asked once, however many repositories there are", async () => {
+  let askedCount = 0;
+  const findServer = (): Promise<never> => {
+    askedCount += 1;
+    return Promise.reject(new Error("there is no server"));
+  };
+  const places = [createMemoryStore(), createMemoryStore(), createMemoryStore()];
+  const destinations = await Promise.all(
+    places.map(async (place) => {
+      const { repository } = await createRepository(place, createContext());
+      return { repository, stanza: stanzaName("main") };
+    }),
+  );
+  const outcomes = await refreshCatalogue({ findServer, destinations }, createContext());
+  const skipped = { kind: "skipped", reason: "there is no server" };
+  expect(outcomes).toEqual([skipped, skipped, skipped]);
+  expect(askedCount).toBe(1);
 });
 
 test("the caller's own signal is no reason to skip", async () => {

@@ -3,24 +3,31 @@
 // it. What a snapshot holds: model/catalogue.ts.
 import type { Context } from "../base/context.ts";
 import { errorMessage } from "../base/errors.ts";
+import type { CatalogueSnapshot } from "../model/catalogue.ts";
 import type { StanzaName } from "../model/stanza.ts";
 import type { ConnectionSettings } from "../postgres/connection.ts";
 import { putCatalogue } from "../repository/catalogue.ts";
 import type { Repository } from "../repository/repository.ts";
 
-/** Loading the driver, connecting, reading every database and storing the snapshot may take so long together. */
+/** Finding the server, loading the driver, connecting, reading every database and storing may take so long together. */
 const REFRESH_TIMEOUT_MS = 200;
+
+/** Where a snapshot goes. */
+export interface CatalogueDestination {
+  readonly repository: Repository;
+  readonly stanza: StanzaName;
+}
 
 /** Whose catalogue, and where it goes. */
 export interface CatalogueRefreshRequest {
-  readonly settings: ConnectionSettings;
-  readonly repository: Repository;
-  readonly stanza: StanzaName;
+  /** Finds the server. */
+  readonly findServer: () => Promise<ConnectionSettings>;
+  readonly destinations: readonly CatalogueDestination[];
   /** Default {@link REFRESH_TIMEOUT_MS}. */
   readonly timeoutMs?: number | undefined;
 }
 
-/** What became of it. */
+/** What became of it in one place. */
 export type CatalogueRefresh =
   /** `exists`: a snapshot of this very position was there. */
   | { readonly kind: "stored" | "exists" }
@@ -28,34 +35,50 @@ export type CatalogueRefresh =
   | { readonly kind: "skipped"; readonly reason: string };
 
 /**
- * Takes a snapshot of the cluster's catalogues, unless that takes longer than a fifth of a second.
+ * Takes one snapshot of the cluster's catalogues and stores it everywhere, unless that takes longer than a fifth of a
+ * second.
  *
+ * @returns what became of it, for each destination.
  * @throws nothing but the reason of the context's signal.
  */
 export async function refreshCatalogue(
   request: CatalogueRefreshRequest,
   context: Context,
-): Promise<CatalogueRefresh> {
+): Promise<readonly CatalogueRefresh[]> {
   context.signal.throwIfAborted();
-  const { timeoutMs = REFRESH_TIMEOUT_MS } = request;
+  const { findServer, destinations, timeoutMs = REFRESH_TIMEOUT_MS } = request;
   const limit = AbortSignal.timeout(timeoutMs);
   const signal = AbortSignal.any([context.signal, limit]);
-  try {
-    return await untilAborted(signal, () => refresh(request, { ...context, signal }));
-  } catch (error) {
-    context.signal.throwIfAborted();
-    const reason = limit.aborted ? `it took longer than ${timeoutMs} ms` : errorMessage(error);
-    return { kind: "skipped", reason };
-  }
+  const inner = { ...context, signal };
+  const reading = untilAborted(signal, () => readSnapshot(findServer, inner));
+  const outcomes = destinations.map(async (destination): Promise<CatalogueRefresh> => {
+    try {
+      const snapshot = await reading;
+      return await untilAborted(signal, () => store(snapshot, destination, inner));
+    } catch (error) {
+      context.signal.throwIfAborted();
+      const reason = limit.aborted ? `it took longer than ${timeoutMs} ms` : errorMessage(error);
+      return { kind: "skipped", reason };
+    }
+  });
+  return await Promise.all(outcomes);
 }
 
-async function refresh(
-  { settings, repository, stanza }: CatalogueRefreshRequest,
+async function readSnapshot(
+  findServer: CatalogueRefreshRequest["findServer"],
   context: Context,
-): Promise<CatalogueRefresh> {
+): Promise<CatalogueSnapshot> {
+  const settings = await findServer();
   // Loaded only here: most segments need no snapshot, and PostgreSQL's driver is not loaded for them.
   const { readCatalogue } = await import("../postgres/catalogue.ts");
-  const snapshot = await readCatalogue(settings, context);
+  return await readCatalogue(settings, context);
+}
+
+async function store(
+  snapshot: CatalogueSnapshot,
+  { repository, stanza }: CatalogueDestination,
+  context: Context,
+): Promise<CatalogueRefresh> {
   const outcome = await putCatalogue(repository, stanza, { snapshot, context });
   return { kind: outcome === "created" ? "stored" : "exists" };
 }

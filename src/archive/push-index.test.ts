@@ -5,6 +5,7 @@ import { crc32c } from "@node-rs/crc32";
 import { beforeEach, describe, expect, onTestFinished, test } from "vitest";
 import { createContext } from "../base/context.ts";
 import { CONTROL_FILE_SIZE_BYTES } from "../postgres/control-file.ts";
+import { segmentBegin } from "../model/wal-segment.ts";
 import { putWalIndex } from "../repository/wal-index.ts";
 import type { WalIndex } from "../wal/index-content.ts";
 import { indexesOf, insertion, ORDERS } from "../wal/index.fixture.ts";
@@ -77,6 +78,10 @@ async function expectedIndexes(segments: readonly NamedSegment[]): Promise<reado
   return indexes;
 }
 
+function bytesOf([, bytes]: NamedSegment): Buffer {
+  return bytes;
+}
+
 function keyOf(name: string): string {
   return `stanza/main/archive/18-1/${name.slice(0, 16)}/${name}.index-1`;
 }
@@ -140,9 +145,9 @@ describe("where the beginning of the first record comes from", () => {
     expect((await index(long[2] as NamedSegment)).index).toEqual(expected[2]);
   });
 
-  test("nowhere: there is no index, and no fuss", async () => {
-    const { index: none, lines } = await index(second);
-    expect(none).toBeUndefined();
+  test("nowhere: none is stored, and there is no fuss", async () => {
+    const { index: made, lines } = await index(second);
+    expect(made?.first?.lsn).toBeGreaterThan(segmentBegin(2n, bytesOf(second).length));
     expect(target.memory.keys()).not.toContain(keyOf(second[0]));
     expect(lines.map(([level]) => level)).toEqual(["info"]);
     expect((await index(first)).index).toBeDefined();
@@ -171,6 +176,29 @@ describe("several archives", () => {
     expect(await storedIndex(other.archive, first[0])).toBeDefined();
   });
 
+  test("none takes it: what the segment did is known all the same", async () => {
+    target.faults.setRules([{ method: "put", times: Infinity, fault: { kind: "fail" } }]);
+    const { index: made, lines } = await index(first);
+    expect(made?.ends.count).toBe(2);
+    expect(lines.map(([level]) => level)).toEqual(["warn"]);
+  });
+
+  test("one that does not answer in time leaves the others theirs", async () => {
+    const other = await makeTestArchive();
+    target.faults.setRules([{ times: Infinity, fault: { kind: "delay", delayMs: 60_000 } }]);
+    const { index: made, lines } = await index(first, {
+      targets: [target, other],
+      timeoutMs: 4_000,
+    });
+    expect(lines.map(([level]) => level)).toEqual(["warn"]);
+    expect(await storedIndex(other.archive, first[0])).toEqual(made);
+  });
+
+  test("an index that is there is read, to know what the segment did", async () => {
+    const { index: made } = await index(first);
+    expect(await index(first)).toEqual({ index: made, lines: [] });
+  });
+
   test("an index that is there is kept, whatever it is", async () => {
     await target.memory.put(keyOf(first[0]), Buffer.from("damage"));
     expect(await index(first)).toEqual({ index: undefined, lines: [] });
@@ -187,8 +215,7 @@ describe("what goes wrong is a warning", () => {
     segment: NamedSegment,
     options: Parameters<typeof index>[1] = {},
   ): Promise<unknown> {
-    const { index: none, lines } = await index(segment, options);
-    expect(none).toBeUndefined();
+    const { lines } = await index(segment, options);
     expect(lines).toHaveLength(1);
     const [level, message, fields] = lines[0] ?? [];
     expect([level, message]).toEqual([
@@ -279,8 +306,8 @@ describe("the size of a relation's page", () => {
   ] as const)("is %s: %s", async (_, control, blocks) => {
     if (control) await writeControl(control[0], control[1]);
     const { index: made, lines } = await index(imageSegment());
-    expect(made?.blocks.flatMap((each) => [...each.blocks]).length ?? 0).toBe(blocks);
-    expect(lines.map(([level]) => level)).toEqual(made ? [] : ["warn"]);
+    expect(made?.blocks.flatMap((each) => [...each.blocks]).length).toBe(blocks);
+    expect(lines.map(([level]) => level)).toEqual(blocks > 0 ? [] : ["warn"]);
   });
 });
 
@@ -299,6 +326,20 @@ test("rows alone do not change the catalogue", () => {
   });
   expect(changesCatalogue({ ...made, events: [created("fsm")] })).toBe(false);
   expect(changesCatalogue({ ...made, events: [created("main")] })).toBe(true);
+  const others: readonly WalIndex["events"][number][] = [
+    {
+      ...place,
+      kind: "databaseCreate",
+      xid: 0,
+      strategy: "fileCopy",
+      database: 6,
+      tablespace: 1663,
+      source: 5,
+    },
+    { ...place, kind: "databaseDrop", xid: 700, database: 6, tablespaces: [1663] },
+    { ...place, kind: "relationMap", xid: 700, database: 5 },
+  ];
+  for (const event of others) expect(changesCatalogue({ ...made, events: [event] })).toBe(true);
   const detail = {
     database: 5,
     subtransactions: [701],

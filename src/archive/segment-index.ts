@@ -94,7 +94,16 @@ export async function storeSegmentIndex(
   context: Context,
   mayEnd?: (end: WalEnd) => Promise<boolean>,
 ): Promise<StoredIndex> {
-  const { index, isHeadMissing } = await makeSegmentIndex(source, context);
+  return await storeMadeIndex(source, await makeSegmentIndex(source, context), context, mayEnd);
+}
+
+/** {@link storeSegmentIndex} for an index that was made already. */
+export async function storeMadeIndex(
+  source: Pick<SegmentToIndex, "archive" | "name">,
+  { index, isHeadMissing }: SegmentIndex,
+  context: Context,
+  mayEnd?: (end: WalEnd) => Promise<boolean>,
+): Promise<StoredIndex> {
   if (isHeadMissing) return { kind: "headMissing", index };
   const { first, end } = index;
   if (end !== undefined) {
@@ -137,7 +146,7 @@ async function restOf(
 }
 
 /** A damaged index is as good as none: the segment is still there. */
-async function readableIndex(
+export async function readableIndex(
   archive: WalArchive,
   name: string,
   context: Context,

@@ -96,11 +96,9 @@ async function refreshCatalogues(
   if (!isKnown) return;
   const { refreshCatalogue } = await import("../../archive/catalogue-refresh.ts");
   const { connectionSettings } = await import("../cluster.ts");
-  const connection = await connectionSettings(settings);
-  const refreshes = archives.map(({ repository, stanza }) =>
-    refreshCatalogue({ settings: connection, repository, stanza }, context),
-  );
-  for (const refresh of await Promise.all(refreshes)) {
-    context.log.detail("catalogue after new relations", { ...refresh });
+  const findServer = (): ReturnType<typeof connectionSettings> => connectionSettings(settings);
+  const outcomes = await refreshCatalogue({ findServer, destinations: archives }, context);
+  for (const outcome of outcomes) {
+    context.log.detail("catalogue after new relations", { ...outcome });
   }
 }
