@@ -15,7 +15,14 @@ import { getWalIndex, putWalIndex } from "../repository/wal-index.ts";
 import { getWalFile, type WalArchive } from "../repository/wal-archive.ts";
 import type { WalIndex } from "../wal/index-content.ts";
 import { buildWalIndex, indexRest, type IndexRest } from "../wal/index-builder.ts";
-import { PAGE_FLAGS, parsePageHeader } from "../wal/page.ts";
+import {
+  isPageSize,
+  LONG_PAGE_HEADER_BYTES,
+  PAGE_FLAGS,
+  parseLongPageHeader,
+  parsePageHeader,
+  SHORT_PAGE_HEADER_BYTES,
+} from "../wal/page.ts";
 import { type ReaderRest, type WalEnd, WalReader } from "../wal/reader.ts";
 
 /** A segment to be indexed. */
@@ -173,43 +180,71 @@ async function readableSegment(
   }
 }
 
-/** Reads back from a segment to one in which a record begins, and then forward to the segment's end. */
+/**
+ * Reads back to a segment in which a record begins, or behind which an index knows the beginning of the record, and then
+ * forward to the segment's end. Each segment is read twice at most, and none is kept.
+ */
 async function readRest(
   source: SegmentToIndex,
   segment: WalSegment,
   context: Context,
 ): Promise<ReaderRest | undefined> {
-  const { archive, readSegment } = source;
+  const { archive, blockSizeBytes } = source;
+  const { segmentSizeBytes, systemIdentifier, majorVersion } = archive.record;
+  const start = await findStart(source, segment, context);
+  if (!start) return undefined;
+  const reader = new WalReader({
+    begin: segmentBegin(start.number, segmentSizeBytes),
+    segmentSizeBytes,
+    systemIdentifier,
+    layout: { majorVersion, blockSizeBytes },
+    skipsRest: start.rest === undefined,
+    resume: start.rest,
+  });
+  for (let { number } = start; number <= segment.number; number += 1n) {
+    const bytes = await bytesOf(source, { ...segment, number }, context);
+    if (!bytes || reader.read(bytes, () => undefined)) return undefined;
+  }
+  return reader.rest;
+}
+
+/** The segment to begin with, and what the one before it left, if that is known. */
+async function findStart(
+  source: SegmentToIndex,
+  segment: WalSegment,
+  context: Context,
+): Promise<{ readonly number: bigint; readonly rest: IndexRest | undefined } | undefined> {
+  const { archive } = source;
   const { segmentSizeBytes } = archive.record;
-  const segments: Buffer[] = [];
-  for (let number = segment.number; number >= 0n; number -= 1n) {
-    if (segments.length * segmentSizeBytes > REACH_MAX_BYTES) return undefined;
-    context.signal.throwIfAborted();
-    const name = formatSegmentName({ ...segment, number }, segmentSizeBytes);
-    const bytes = (await readSegment?.(name)) ?? (await readableSegment(archive, name, context));
+  for (let { number } = segment; number >= 0n; number -= 1n) {
+    const reachBytes = (segment.number - number) * BigInt(segmentSizeBytes);
+    if (reachBytes > BigInt(REACH_MAX_BYTES)) return undefined;
+    const bytes = await bytesOf(source, { ...segment, number }, context);
     if (!bytes) return undefined;
-    segments.unshift(bytes);
-    const rest = readForward(source, number, segments);
-    if (rest !== "furtherBack") return rest;
+    if (!isInsideRecord(bytes)) return { number, rest: undefined };
+    const name = formatSegmentName({ ...segment, number: number - 1n }, segmentSizeBytes);
+    const index = number === 0n ? undefined : await readableIndex(archive, name, context);
+    const rest = index && indexRest(index);
+    if (rest) return { number, rest };
   }
   return undefined;
 }
 
-/** @returns `furtherBack` when all of the segments lie inside one record. */
-function readForward(
-  { archive: { record }, blockSizeBytes }: SegmentToIndex,
-  first: bigint,
-  segments: readonly Buffer[],
-): ReaderRest | "furtherBack" | undefined {
-  const reader = new WalReader({
-    begin: segmentBegin(first, record.segmentSizeBytes),
-    segmentSizeBytes: record.segmentSizeBytes,
-    systemIdentifier: record.systemIdentifier,
-    layout: { majorVersion: record.majorVersion, blockSizeBytes },
-    skipsRest: true,
-  });
-  for (const bytes of segments) if (reader.read(bytes, () => undefined)) return undefined;
-  const { rest } = reader;
-  const isInside = rest.lastRecord === undefined && rest.unfinished === undefined;
-  return isInside ? "furtherBack" : rest;
+async function bytesOf(
+  { archive, readSegment }: SegmentToIndex,
+  segment: WalSegment,
+  context: Context,
+): Promise<Buffer | undefined> {
+  context.signal.throwIfAborted();
+  const name = formatSegmentName(segment, archive.record.segmentSizeBytes);
+  return (await readSegment?.(name)) ?? (await readableSegment(archive, name, context));
+}
+
+/** Whether no record begins in a segment, because one that began earlier goes on to its end; its first page says so. */
+function isInsideRecord(bytes: Buffer): boolean {
+  const { flags, remainingBytes, blockSizeBytes } = parseLongPageHeader(bytes);
+  if ((flags & PAGE_FLAGS.firstIsContinuation) === 0 || !isPageSize(blockSizeBytes)) return false;
+  const pageCount = bytes.length / blockSizeBytes;
+  const headerBytes = LONG_PAGE_HEADER_BYTES + (pageCount - 1) * SHORT_PAGE_HEADER_BYTES;
+  return remainingBytes >= bytes.length - headerBytes;
 }

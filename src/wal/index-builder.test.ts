@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { END_FLAGS, type RowCounts, type WalIndex } from "./index-content.ts";
-import { buildWalIndex, indexRest } from "./index-builder.ts";
+import { buildWalIndex, indexRest, type IndexRest } from "./index-builder.ts";
 import {
   confirmation,
   DELETE_IS_PARTITION_MOVE,
@@ -18,6 +18,7 @@ import {
   rowLock,
   update,
 } from "./index.fixture.ts";
+import { RESOURCE_MANAGER } from "./resource-manager/ids.ts";
 import {
   type DraftRecord,
   filler,
@@ -253,7 +254,8 @@ describe("a segment boundary", () => {
   test("inside a long record keeps its first 64 KiB only, and says so", () => {
     const builder = nearSegmentEnd(40);
     builder.append(filler(100));
-    builder.append(filler(3 * 1024 * 1024));
+    const { generic } = RESOURCE_MANAGER;
+    builder.append({ ...filler(3 * 1024 * 1024), resourceManager: generic });
     builder.append(insertion({ xid: 700 }));
     builder.append(transactionEnd("commit", 700, AT));
     const segments = builder.segments();
@@ -263,6 +265,49 @@ describe("a segment boundary", () => {
     expect(two.isUnfinishedCut).toBe(true);
     expect(two.unfinished?.bytes).toHaveLength(64 * 1024);
     expect(indexRest(two)).toBeUndefined();
+  });
+
+  test("inside a long message needs the index before it alone", () => {
+    const builder = nearSegmentEnd(40);
+    builder.append(filler(3 * 1024 * 1024));
+    builder.append(insertion({ xid: 700 }));
+    const indexes = indexesOf(builder);
+    expect(indexes.map(({ first }) => first !== undefined)).toEqual([
+      true,
+      false,
+      false,
+      false,
+      true,
+    ]);
+    for (const { unfinished, isUnfinishedCut } of indexes) {
+      expect(isUnfinishedCut).toBe(false);
+      expect(unfinished?.bytes.length ?? 0).toBeLessThanOrEqual(64 * 1024);
+    }
+    expect(indexes.at(-1)?.first?.previous).toBe(indexes[0]?.last?.lsn);
+    expect(indexes.at(-1)?.end?.reason).toBe("zeros");
+  });
+
+  test("inside a long message leaves its checksum to be proven at its end", () => {
+    const builder = nearSegmentEnd(40);
+    builder.append(filler(3 * 1024 * 1024));
+    builder.append(insertion({ xid: 700 }));
+    const segments = [...builder.segments()];
+    segments[2]?.[1].writeUInt8(0x62, 500_000);
+    let previous: IndexRest | undefined;
+    for (const [number, segment] of segments.slice(0, -1)) {
+      previous = indexRest(indexOf(segment, number, previous));
+    }
+    const [number, last] = segments.at(-1) as [bigint, Buffer];
+    const source = {
+      segmentNumber: number,
+      segmentSizeBytes: last.length,
+      layout: { majorVersion: 18, blockSizeBytes: 8192 },
+      systemIdentifier: 7440000000000000001n as never,
+      previous,
+    };
+    expect(previous?.unfinished?.passedBytes).toBeGreaterThan(2_900_000);
+    expect(buildWalIndex(last, source)).toBeUndefined();
+    expect(buildWalIndex(last, { ...source, skipsRest: true })?.end?.reason).toBe("checksum");
   });
 });
 

@@ -8,7 +8,7 @@
 //
 // What is not counted: locks of rows, pruning, freezing, visibility; changes of unlogged and temporary relations, which
 // leave no trace in WAL.
-import { addLsn, type Lsn } from "../model/lsn.ts";
+import { addLsn, type Lsn, lsn } from "../model/lsn.ts";
 import { segmentBegin } from "../model/wal-segment.ts";
 import type { SystemIdentifier } from "../model/system-identifier.ts";
 import type { BlockLayout } from "./block-reference.ts";
@@ -20,6 +20,7 @@ import { FactCollector } from "./index-facts.ts";
 import { RelationNumbers } from "./index-relations.ts";
 import { ROW, RowsByTransaction } from "./index-rows.ts";
 import { type ReaderRest, type UnfinishedRecord, WalReader } from "./reader.ts";
+import { MESSAGE_KEPT_MAX_BYTES, RESOURCE_MANAGER_OFFSET } from "./record-assembly.ts";
 import {
   previousLsn,
   recordEndLsn,
@@ -59,9 +60,9 @@ export interface IndexSource {
 }
 
 /** Beginnings of unfinished records are kept up to this size, those that end transactions whole. */
-const UNFINISHED_SIZE_MAX_BYTES = 64 * 1024;
-/** Where a record's header names its resource manager. */
-const RESOURCE_MANAGER_OFFSET = 17;
+const UNFINISHED_SIZE_MAX_BYTES = MESSAGE_KEPT_MAX_BYTES;
+/** Where a record's header names the record before it. */
+const PREVIOUS_OFFSET = 8;
 const OPERATION_MASK = 0x70;
 
 /**
@@ -96,7 +97,13 @@ export function buildWalIndex(segment: Uint8Array, source: IndexSource): WalInde
 export function indexRest(index: WalIndex): IndexRest | undefined {
   if (index.isUnfinishedCut || index.end !== undefined) return undefined;
   const { last, unfinished, nextXid } = index;
-  return last && { lastRecord: last.lsn, unfinished, nextXid };
+  const lastRecord = last?.lsn ?? (unfinished && recordBefore(unfinished));
+  return lastRecord === undefined ? undefined : { lastRecord, unfinished, nextXid };
+}
+
+/** All of the segment lies in this record, so its header is there, which names the record before it. */
+function recordBefore({ bytes }: UnfinishedRecord): Lsn {
+  return lsn(new DataView(bytes.buffer, bytes.byteOffset).getBigUint64(PREVIOUS_OFFSET, true));
 }
 
 function keptRest(

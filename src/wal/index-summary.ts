@@ -1,10 +1,10 @@
 // The summary of a WAL index: which segment, its first and last record, and how it goes on, as a row of JSON values:
 //
-//   builder version, segment number, segment size
+//   builder version, segment number, segment size, whether bytes of the unfinished record are cut, …
 //   first record [LSN, end, the record before], or null
 //   last record [LSN, end], or null
 //   end of WAL [reason, LSN, segment number], or null
-//   unfinished record [LSN, length], or null; whether its bytes are cut
+//   unfinished record [LSN, length, bytes passed over, their checksum], or null
 //   next transaction id with epoch, or null
 //   resource managers of extensions
 import { isSegmentSize } from "../model/wal-segment.ts";
@@ -22,7 +22,12 @@ import type { UnfinishedRecord, WalEnd } from "./reader.ts";
 const PLACE_FIELDS = { lsn: "lsn", endLsn: "lsn" } as const;
 const FIRST_FIELDS = { lsn: "lsn", endLsn: "lsn", previous: "lsn" } as const;
 const END_FIELDS = { reason: "text", lsn: "lsn", segmentNumber: "uint64" } as const;
-const UNFINISHED_FIELDS = { lsn: "lsn", totalBytes: "number" } as const;
+const UNFINISHED_FIELDS = {
+  lsn: "lsn",
+  totalBytes: "number",
+  passedBytes: "number",
+  checksum: "signed",
+} as const;
 const SIMPLE_FIELDS = {
   builderVersion: "number",
   segmentNumber: "uint64",

@@ -95,8 +95,12 @@ export interface UnfinishedRecord {
   readonly lsn: Lsn;
   /** The length of the whole record, as its header says. */
   readonly totalBytes: number;
-  /** What was read of it, without headers of pages. */
+  /** What was read of it, without headers of pages; of a message for logical decoding only the beginning. */
   readonly bytes: Uint8Array;
+  /** How many bytes were read behind those and are not kept. */
+  readonly passedBytes: number;
+  /** CRC-32C so far of everything behind the record's header, if bytes were passed over; else 0. */
+  readonly checksum: number;
 }
 
 /** Where a reader stands at the end of a segment. */
@@ -170,11 +174,13 @@ export class WalReader {
 
   /** What the next reader needs to go on behind the last segment; the bytes are a copy. */
   get rest(): ReaderRest {
-    const { presentBytes, totalBytes, segment, segmentOffset, view } = this.#assembly;
-    if (presentBytes === 0) return { lastRecord: this.lastRecord, unfinished: undefined };
-    const bytes = Uint8Array.from(new Uint8Array(view.buffer, view.byteOffset, presentBytes));
-    const begin = addLsn(segment.begin, BigInt(segmentOffset));
-    return { lastRecord: this.lastRecord, unfinished: { lsn: begin, totalBytes, bytes } };
+    const { lastRecord } = this;
+    const { presentBytes, keptBytes, passedBytes, totalBytes, segment, view } = this.#assembly;
+    if (presentBytes === 0) return { lastRecord, unfinished: undefined };
+    const bytes = Uint8Array.from(new Uint8Array(view.buffer, view.byteOffset, keptBytes));
+    const begin = addLsn(segment.begin, BigInt(this.#assembly.segmentOffset));
+    const checksum = passedBytes > 0 ? this.#assembly.checksum : 0;
+    return { lastRecord, unfinished: { lsn: begin, totalBytes, bytes, passedBytes, checksum } };
   }
 
   #resume({ lastRecord, unfinished }: ReaderRest): void {
@@ -189,6 +195,9 @@ export class WalReader {
     this.#assembly.segmentOffset = Number(unfinished.lsn - base.begin);
     this.#assembly.totalBytes = unfinished.totalBytes;
     this.#assembly.append(unfinished.bytes);
+    if (unfinished.passedBytes === 0) return;
+    this.#assembly.passedBytes = unfinished.passedBytes;
+    this.#assembly.checksum = unfinished.checksum;
   }
 
   /**
@@ -333,7 +342,11 @@ export class WalReader {
   /** Checks a record that is whole, and hands it on. */
   #finishRecord(end: number, visit: RecordVisitor): WalEndReason | undefined {
     const record = this.#record;
-    if (this.#verifiesChecksums && !matchesChecksum(record)) return "checksum";
+    if (this.#verifiesChecksums) {
+      const isWhole = this.#assembly.passedBytes === 0;
+      const matches = isWhole ? matchesChecksum(record) : this.#assembly.matchesChecksum();
+      if (!matches) return "checksum";
+    }
     try {
       decodeRecordBody(record);
     } catch (error) {

@@ -50,7 +50,8 @@ export const RECORD_ALIGNMENT_BYTES = 8;
 /** The longest record PostgreSQL writes (XLogRecordMaxSize; before 16 nothing said so, but no longer one could be read). */
 export const RECORD_SIZE_MAX_BYTES: number = 1020 * 1024 * 1024;
 
-const CHECKSUM_OFFSET = 20;
+/** Where the header has the checksum; the bytes before it are summed last. */
+export const CHECKSUM_OFFSET = 20;
 const OPERATION_MASK = 0xf0;
 const FLAGS_MASK = 0x0f;
 
@@ -79,7 +80,10 @@ export interface SegmentBase {
 
 /** A decoded record, valid until its cursor is filled again. */
 export interface WalRecord {
-  /** The buffer that holds the whole record: a segment, or a copy of a record that lay on several pages. */
+  /**
+   * The buffer that holds the whole record: a segment, or a copy of a record that lay on several pages. Of a long message
+   * for logical decoding it has only the beginning.
+   */
   readonly view: DataView;
   /** Offset of the header in `view`. */
   readonly begin: number;
