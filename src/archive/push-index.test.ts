@@ -348,7 +348,7 @@ test("rows alone do not change the catalogue", () => {
       source: 5,
     },
     { ...place, kind: "databaseDrop", xid: 700, database: 6, tablespaces: [1663] },
-    { ...place, kind: "relationMap", xid: 700, database: 5 },
+    { ...place, kind: "relationMap", xid: 700, database: 5, classFile: 16_430 },
   ];
   for (const event of others) expect(changesCatalogue({ ...made, events: [event] })).toBe(true);
   const detail = {

@@ -149,7 +149,7 @@ async function restOf(
   const rest = index && indexRest(index);
   if (rest) return rest;
   const read = await readRest(source, segment, context);
-  return read && { ...read, nextXid: index?.nextXid };
+  return read && { ...read, nextXid: index?.nextXid, classFiles: index?.classFiles };
 }
 
 /** A damaged index is as good as none: the segment is still there. */

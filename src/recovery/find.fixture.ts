@@ -263,6 +263,7 @@ function emptyIndex(
     unfinished: undefined,
     isUnfinishedCut: false,
     nextXid,
+    classFiles: [],
     customResourceManagers: [],
     blocks: [],
   };

@@ -19,6 +19,7 @@ import {
   update,
 } from "./index.fixture.ts";
 import { RESOURCE_MANAGER } from "./resource-manager/ids.ts";
+import { RECORDS_18 } from "./resource-manager/records.fixture.ts";
 import {
   type DraftRecord,
   filler,
@@ -186,6 +187,63 @@ test("blocks are listed once, in order, by relation and fork", () => {
     [0, 0, [3, 7, 900_000]],
     [1, 0, Array.from({ length: 40 }, (_, n) => n)],
   ]);
+});
+
+describe("pg_class", () => {
+  /** A golden record, with other bytes in place of some. */
+  const golden = (name: "relationMap" | "classInsert", from = "", to = ""): DraftRecord => {
+    const bytes = Buffer.from(RECORDS_18[name].replace(from, to), "hex");
+    return {
+      resourceManager: bytes[17] ?? 0,
+      operation: bytes[16] ?? 0,
+      xid: 700,
+      body: bytes.subarray(24),
+    };
+  };
+  const [own, rewritten] = ["eb04000005000000", "3140000005000000"].map(
+    (relation) => "7f06000005000000" + relation.slice(0, 8),
+  ) as [string, string];
+  const namesOf = ({ events }: WalIndex): readonly string[] =>
+    events.flatMap((event) => (event.kind === "classRow" ? [event.name] : []));
+  const intoRewritten = golden("classInsert", own, rewritten);
+
+  test("that was rewritten is known by the map of relations, in later segments too", () => {
+    const builder = new WalBuilder();
+    builder.append(golden("classInsert"));
+    builder.append(intoRewritten);
+    builder.append(golden("relationMap"));
+    builder.append(intoRewritten);
+    builder.switchSegment();
+    builder.append(intoRewritten);
+    builder.append(golden("relationMap", "eb04000031400000", "eb040000eb040000"));
+    builder.append(intoRewritten);
+    builder.switchSegment();
+    const indexes = indexesOf(builder);
+    expect(indexes.map(namesOf)).toEqual([["many1", "many1"], ["many1"]]);
+    expect(indexes.map(({ classFiles }) => classFiles)).toEqual([
+      [{ database: 5, relfilenode: 16_433 }],
+      [],
+    ]);
+  });
+
+  test.each([
+    ["is copied with its database", 0, true],
+    ["is gone with its database", 700, false],
+  ])("%s", (_, xid, isKnown) => {
+    const copied = Buffer.alloc(16);
+    for (const [place, oid] of [6, 1663, 5, 1663].entries()) copied.writeUInt32LE(oid, 4 * place);
+    const dropped = Buffer.alloc(12);
+    for (const [place, oid] of [6, 1, 1663].entries()) dropped.writeUInt32LE(oid, 4 * place);
+    const main = (data: Buffer): Buffer => Buffer.concat([Buffer.from([255, data.length]), data]);
+    const { database } = RESOURCE_MANAGER;
+    const builder = new WalBuilder();
+    builder.append(golden("relationMap"));
+    builder.append({ resourceManager: database, operation: 0x00, xid: 0, body: main(copied) });
+    builder.append({ resourceManager: database, operation: 0x20, xid, body: main(dropped) });
+    const [index] = indexesOf(builder);
+    const known = index?.classFiles.map((each) => each.database);
+    expect(known).toEqual(isKnown ? [5, 6] : [5]);
+  });
 });
 
 describe("a segment boundary", () => {

@@ -13,7 +13,7 @@ import { segmentBegin } from "../model/wal-segment.ts";
 import type { SystemIdentifier } from "../model/system-identifier.ts";
 import type { BlockLayout } from "./block-reference.ts";
 import { BlockLists } from "./index-blocks.ts";
-import { INDEX_BUILDER_VERSION, type WalIndex } from "./index-content.ts";
+import { type ClassFile, INDEX_BUILDER_VERSION, type WalIndex } from "./index-content.ts";
 import type { EventPlace } from "./index-events.ts";
 import { EndCollector } from "./index-ends.ts";
 import { FactCollector } from "./index-facts.ts";
@@ -42,6 +42,8 @@ import { XLOG_OPERATION } from "./resource-manager/xlog.ts";
 /** What the index of the segment before hands on. */
 export interface IndexRest extends ReaderRest {
   readonly nextXid: bigint | undefined;
+  /** None, when undefined. */
+  readonly classFiles?: readonly ClassFile[] | undefined;
 }
 
 /** A segment to be indexed. */
@@ -96,9 +98,9 @@ export function buildWalIndex(segment: Uint8Array, source: IndexSource): WalInde
  */
 export function indexRest(index: WalIndex): IndexRest | undefined {
   if (index.isUnfinishedCut || index.end !== undefined) return undefined;
-  const { last, unfinished, nextXid } = index;
+  const { last, unfinished, nextXid, classFiles } = index;
   const lastRecord = last?.lsn ?? (unfinished && recordBefore(unfinished));
-  return lastRecord === undefined ? undefined : { lastRecord, unfinished, nextXid };
+  return lastRecord === undefined ? undefined : { lastRecord, unfinished, nextXid, classFiles };
 }
 
 /** All of the segment lies in this record, so its header is there, which names the record before it. */
@@ -138,7 +140,7 @@ class IndexBuilder {
     this.#source = source;
     const begin = segmentBegin(source.segmentNumber, source.segmentSizeBytes);
     this.#ends = new EndCollector(begin, this.#rows);
-    this.#facts = new FactCollector(source.previous?.nextXid);
+    this.#facts = new FactCollector(source.previous ?? { nextXid: undefined });
   }
 
   /** Whether no record was taken. */

@@ -85,6 +85,12 @@ export interface OpenRows {
   readonly pattern: number;
 }
 
+/** The file of pg_class in a database where it was rewritten. */
+export interface ClassFile {
+  readonly database: number;
+  readonly relfilenode: number;
+}
+
 /** Blocks of one fork that records refer to. */
 export interface ChangedBlocks {
   /** A place in `relations`. */
@@ -116,6 +122,8 @@ export interface WalIndex {
   readonly isUnfinishedCut: boolean;
   /** The next transaction id, with its epoch, as a checkpoint near this segment had it. */
   readonly nextXid: bigint | undefined;
+  /** Where pg_class is at the segment's end, for databases in which WAL showed that it was rewritten. */
+  readonly classFiles: readonly ClassFile[];
   /** Resource managers of extensions that wrote records; what they did to pages is not known. */
   readonly customResourceManagers: readonly number[];
   readonly relations: readonly RelationLocator[];

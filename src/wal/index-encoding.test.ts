@@ -48,24 +48,6 @@ test("an index is read back as it was", () => {
   }
 });
 
-test("its bytes are those of format 1", () => {
-  const builder = new WalBuilder();
-  builder.append(insertion({ xid: 700, block: 5 }));
-  builder.append(transactionEnd("commit", 700, AT));
-  builder.append(restorePoint("p", AT));
-  builder.append(insertion({ xid: 701, block: 6, relation: ITEMS }));
-  const [index] = indexesOf(builder);
-  if (!index) throw new Error("there is no index");
-  expect(
-    Buffer.from(encodeWalIndex(index))
-      .toString("latin1")
-      .replace(/[^ -~]/g, "."),
-  ).toContain('[["restorePoint",136,104,"p","848563200123456"]]');
-  expect(Buffer.from(encodeWalIndex(index)).toString("hex")).toMatchInlineSnapshot(
-    `"6e5b5b312c2231222c313034383537362c302c5b5d5d2c5b2231303438363136222c2231303438363732222c2231303438343736225d2c5b2231303438383136222c2231303438383732225d2c5b227a65726f73222c2231303438383732222c2231225d2c6e756c6c2c6e756c6c5d305b5b22726573746f7265506f696e74222c3133362c3130342c2270222c22383438353633323030313233343536225d5d025b5d02ff0cff0c05058080020c02010001010101010101c0012800f80a8089e7c1f0f081030101fa0a0202000001050100010600"`,
-  );
-});
-
 test("columns hold every integer of 53 bits, and the largest take eight bytes", () => {
   fc.assert(
     fc.property(fc.array(fc.maxSafeNat()), fc.array(fc.maxSafeInteger()), (naturals, integers) => {

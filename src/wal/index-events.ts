@@ -17,7 +17,7 @@ import { type FieldsOf, readFields, type RowValue, writeFields } from "./index-f
  * - `lock`: somebody took a lock that excludes everyone from a relation, which DDL does; once in a segment.
  * - `truncate`: TRUNCATE, at wal_level=logical only.
  * - `classRow`: a row of pg_class was inserted: a relation was made.
- * - `relationMap`: the system catalogue of a database got other files.
+ * - `relationMap`: the system catalogue of a database got other files; that of pg_class, or 0 for the shared catalogues.
  */
 export const EVENT_FIELDS = {
   restorePoint: { name: "text", at: "instant" },
@@ -86,7 +86,7 @@ export const EVENT_FIELDS = {
     relfilenode: "number",
     relationKind: "text",
   },
-  relationMap: { xid: "number", database: "number" },
+  relationMap: { xid: "number", database: "number", classFile: "number" },
 } as const;
 
 /** One of the kinds above. */

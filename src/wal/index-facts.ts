@@ -1,5 +1,6 @@
 // Collects the rare facts of one segment: what index-events.ts lists. Which records they come from stands here, one
 // resource manager after the other; what the records hold: resource-manager/.
+import type { ClassFile } from "./index-content.ts";
 import {
   EVENT_FIELDS,
   type EventFields,
@@ -47,6 +48,12 @@ const PG_CLASS = 1259;
 /** The tablespace pg_global. */
 const GLOBAL_TABLESPACE = 1664;
 
+/** What an index hands on to the next one. */
+interface KnownFacts {
+  readonly nextXid: bigint | undefined;
+  readonly classFiles?: readonly ClassFile[] | undefined;
+}
+
 /** Takes the records that are not the Transaction resource manager's, in the order of WAL. */
 export class FactCollector {
   readonly #events: IndexEvent[] = [];
@@ -55,9 +62,13 @@ export class FactCollector {
   /** Locks that were listed: each checkpoint lists those again that are still held. */
   readonly #locks: Set<string> = new Set();
 
-  /** @param nextXid as the index of the segment before knows it. */
-  constructor(nextXid: bigint | undefined) {
+  /** By database, where it is not {@link PG_CLASS}. */
+  readonly #classFiles: Map<number, number> = new Map();
+
+  /** @param known as the index of the segment before knows it. */
+  constructor({ nextXid, classFiles = [] }: KnownFacts) {
     this.#nextXid = nextXid;
+    for (const { database, relfilenode } of classFiles) this.#classFiles.set(database, relfilenode);
   }
 
   take(record: WalRecord): void {
@@ -86,10 +97,7 @@ export class FactCollector {
         this.#takeTablespace(record);
         break;
       case RESOURCE_MANAGER.relationMap:
-        this.#add(record, "relationMap", {
-          xid: record.xid,
-          database: parseRelationMap(record).database,
-        });
+        this.#takeRelationMap(record);
         break;
       default:
         if (record.resourceManager >= RESOURCE_MANAGER_CUSTOM_MIN) {
@@ -107,9 +115,13 @@ export class FactCollector {
     readonly events: readonly IndexEvent[];
     readonly customResourceManagers: readonly number[];
     readonly nextXid: bigint | undefined;
+    readonly classFiles: readonly ClassFile[];
   } {
     const customResourceManagers = [...this.#custom].toSorted((left, right) => left - right);
-    return { events: this.#events, customResourceManagers, nextXid: this.#nextXid };
+    const classFiles = [...this.#classFiles]
+      .map(([database, relfilenode]) => ({ database, relfilenode }))
+      .toSorted((left, right) => left.database - right.database);
+    return { events: this.#events, customResourceManagers, nextXid: this.#nextXid, classFiles };
   }
 
   #takeHeap(record: WalRecord): void {
@@ -134,8 +146,11 @@ export class FactCollector {
 
   #takeClassRows(record: WalRecord): void {
     const block = record.blocks[0]!;
-    if (record.blockCount === 0 || block.relfilenode !== PG_CLASS) return;
-    const { database } = block;
+    if (record.blockCount === 0) return;
+    const { database, relfilenode: file } = block;
+    const isClass =
+      file === PG_CLASS || (this.#classFiles.size > 0 && this.#classFiles.get(database) === file);
+    if (!isClass) return;
     for (const { oid, name, namespace, relfilenode, kind } of parseClassRows(record)) {
       const row = { xid: record.xid, database, relation: oid, name, namespace, relfilenode };
       this.#add(record, "classRow", { ...row, relationKind: kind });
@@ -199,15 +214,28 @@ export class FactCollector {
     this.#add(record, "lock", lock);
   }
 
+  /** VACUUM FULL of pg_class gives it another file, which only the map of relations names. */
+  #takeRelationMap(record: WalRecord): void {
+    const { database, classFile } = parseRelationMap(record);
+    if (classFile === PG_CLASS) this.#classFiles.delete(database);
+    else if (classFile !== 0) this.#classFiles.set(database, classFile);
+    this.#add(record, "relationMap", { xid: record.xid, database, classFile });
+  }
+
   #takeDatabase(record: WalRecord): void {
     const { xid } = record;
     const change = parseDatabase(record);
     if (change.kind === "drop") {
       const { database, tablespaces } = change;
+      // Without a transaction it is the old place of a database that was given another tablespace.
+      if (xid !== 0) this.#classFiles.delete(database);
       this.#add(record, "databaseDrop", { xid, database, tablespaces });
       return;
     }
     const { strategy, database, tablespace, source } = change;
+    // A copy of the files; the other way of making one writes a map of its own.
+    const classFile = source && this.#classFiles.get(source.database);
+    if (classFile !== undefined) this.#classFiles.set(database, classFile);
     const created = { xid, strategy, database, tablespace, source: source?.database ?? 0 };
     this.#add(record, "databaseCreate", created);
   }
