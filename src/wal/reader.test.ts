@@ -230,6 +230,26 @@ test("a segment of another cluster ends WAL before it", async () => {
   });
 });
 
+test.each([
+  [14, 0x3fff_dfff, "continuationLength"],
+  [14, 0x3fff_e000, "length"],
+  [15, 0x3fff_dfff, "continuationLength"],
+  [16, 0x3fc0_0000, "continuationLength"],
+  [16, 0x3fc0_0001, "length"],
+  [18, 0x3fff_dfff, "length"],
+])(
+  "in %i the length of a record is judged: %i bytes, %s",
+  async (majorVersion, totalBytes, reason) => {
+    const builder = new WalBuilder({ majorVersion });
+    builder.fillPage(48);
+    const { begin } = builder.append(filler(100));
+    const segments = builder.segments();
+    segments.get(1n)?.writeUInt32LE(totalBytes, Number(begin) % SEGMENT_SIZE);
+    const start = { layout: { majorVersion, blockSizeBytes: 8192 } };
+    expect((await read(segments, start)).end.reason).toBe(reason);
+  },
+);
+
 test.each([0, 1, 3, 512, 8191, 131_072, 0xffff_ffff])(
   "a first page of a segment that claims pages of %i bytes ends WAL before it",
   async (sizeBytes) => {

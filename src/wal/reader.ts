@@ -27,7 +27,7 @@ import {
   matchesChecksum,
   RECORD_ALIGNMENT_BYTES,
   RECORD_HEADER_BYTES,
-  RECORD_SIZE_MAX_BYTES,
+  recordSizeMax,
   type RecordCursor,
   previousLsn,
   recordLsn,
@@ -120,6 +120,7 @@ export type RecordVisitor = (record: WalRecord) => void;
 export class WalReader {
   readonly #segmentSizeBytes: number;
   readonly #verifiesChecksums: boolean;
+  readonly #recordMaxBytes: number;
   readonly #pages: PageChecker;
   readonly #record: RecordCursor;
   readonly #assembly: RecordAssembly = new RecordAssembly();
@@ -140,6 +141,7 @@ export class WalReader {
     }
     this.#segmentSizeBytes = segmentSizeBytes;
     this.#verifiesChecksums = start.verifiesChecksums ?? true;
+    this.#recordMaxBytes = recordSizeMax(layout.majorVersion);
     this.#pages = new PageChecker({
       majorVersion: layout.majorVersion,
       segmentSizeBytes,
@@ -295,7 +297,7 @@ export class WalReader {
       const begin = this.#offset;
       const totalBytes = view.getUint32(begin, true);
       if (totalBytes === 0) return "zeros";
-      if (totalBytes < RECORD_HEADER_BYTES || totalBytes > RECORD_SIZE_MAX_BYTES) return "length";
+      if (totalBytes < RECORD_HEADER_BYTES || totalBytes > this.#recordMaxBytes) return "length";
       const availableBytes = page.end - begin;
       if (availableBytes >= RECORD_HEADER_BYTES) {
         decodeRecordHeader(record, view, begin);
