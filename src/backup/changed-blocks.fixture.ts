@@ -44,7 +44,7 @@ export function indexOf(parts: IndexParts): WalIndex {
     unfinished: undefined,
     isUnfinishedCut: false,
     nextXid: undefined,
-    moving: [],
+    classFiles: [],
     customResourceManagers,
     relations: blocks,
     patterns: [[]],

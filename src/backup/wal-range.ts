@@ -190,7 +190,7 @@ class RangeReader {
     if (reader.read(bytes, () => undefined)) return undefined;
     const { rest } = reader;
     const isKnown = rest.lastRecord !== undefined || rest.unfinished !== undefined;
-    return isKnown ? { ...rest, moving: [], nextXid: undefined } : undefined;
+    return isKnown ? { ...rest, nextXid: undefined } : undefined;
   }
 
   /** A whole segment: the server's own, else the archived one. */

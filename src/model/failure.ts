@@ -154,6 +154,10 @@ export const FAILURES = {
     means: "The archive holds a file of that name with other content.",
   },
   WAL_RECORD_INVALID: { exit: 22, means: "A WAL record is damaged." },
+  WAL_INDEX_TOO_LARGE: {
+    exit: 22,
+    means: "A WAL segment touches more relations, or has more facts, than an index holds.",
+  },
   WAL_ARCHIVE_TIMEOUT: { exit: 31, means: "A WAL segment did not arrive in the archive in time." },
   HISTORY_INVALID: { exit: 22, means: "A timeline history file cannot be understood." },
   // backup

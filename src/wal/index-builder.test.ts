@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { END_FLAGS, type RowCounts, type WalIndex } from "./index-content.ts";
-import { buildWalIndex, indexRest } from "./index-builder.ts";
+import { buildWalIndex, indexRest, type IndexRest } from "./index-builder.ts";
 import {
   confirmation,
   DELETE_IS_PARTITION_MOVE,
@@ -18,6 +18,8 @@ import {
   rowLock,
   update,
 } from "./index.fixture.ts";
+import { RESOURCE_MANAGER } from "./resource-manager/ids.ts";
+import { RECORDS_18 } from "./resource-manager/records.fixture.ts";
 import {
   type DraftRecord,
   filler,
@@ -32,7 +34,6 @@ const NOTHING: RowCounts = {
   inserted: 0,
   updated: 0,
   deleted: 0,
-  movedIn: 0,
   movedOut: 0,
   pages: 0,
 };
@@ -77,7 +78,6 @@ function sum(left: RowCounts, right: RowCounts): RowCounts {
     inserted: left.inserted + right.inserted,
     updated: left.updated + right.updated,
     deleted: left.deleted + right.deleted,
-    movedIn: left.movedIn + right.movedIn,
     movedOut: left.movedOut + right.movedOut,
     pages: left.pages + right.pages,
   };
@@ -131,7 +131,7 @@ describe("rows", () => {
     expect(committedRows(indexes)).toEqual({ "700/16384": { ...NOTHING, inserted: 1 } });
   });
 
-  test("that move to another partition are neither deleted nor inserted", () => {
+  test("that move to another partition are marked where they leave, and come in like any other", () => {
     const indexes = write(
       deletion({ xid: 700, flags: DELETE_IS_PARTITION_MOVE }),
       deletion({ xid: 701 }),
@@ -143,7 +143,7 @@ describe("rows", () => {
     );
     expect(committedRows(indexes)).toEqual({
       "700/16384": { ...NOTHING, movedOut: 1 },
-      "700/16390": { ...NOTHING, movedIn: 1, inserted: 1 },
+      "700/16390": { ...NOTHING, inserted: 2 },
       "701/16384": { ...NOTHING, deleted: 1 },
       "701/16390": { ...NOTHING, inserted: 1 },
     });
@@ -189,6 +189,63 @@ test("blocks are listed once, in order, by relation and fork", () => {
   ]);
 });
 
+describe("pg_class", () => {
+  /** A golden record, with other bytes in place of some. */
+  const golden = (name: "relationMap" | "classInsert", from = "", to = ""): DraftRecord => {
+    const bytes = Buffer.from(RECORDS_18[name].replace(from, to), "hex");
+    return {
+      resourceManager: bytes[17] ?? 0,
+      operation: bytes[16] ?? 0,
+      xid: 700,
+      body: bytes.subarray(24),
+    };
+  };
+  const [own, rewritten] = ["eb04000005000000", "3140000005000000"].map(
+    (relation) => "7f06000005000000" + relation.slice(0, 8),
+  ) as [string, string];
+  const namesOf = ({ events }: WalIndex): readonly string[] =>
+    events.flatMap((event) => (event.kind === "classRow" ? [event.name] : []));
+  const intoRewritten = golden("classInsert", own, rewritten);
+
+  test("that was rewritten is known by the map of relations, in later segments too", () => {
+    const builder = new WalBuilder();
+    builder.append(golden("classInsert"));
+    builder.append(intoRewritten);
+    builder.append(golden("relationMap"));
+    builder.append(intoRewritten);
+    builder.switchSegment();
+    builder.append(intoRewritten);
+    builder.append(golden("relationMap", "eb04000031400000", "eb040000eb040000"));
+    builder.append(intoRewritten);
+    builder.switchSegment();
+    const indexes = indexesOf(builder);
+    expect(indexes.map(namesOf)).toEqual([["many1", "many1"], ["many1"]]);
+    expect(indexes.map(({ classFiles }) => classFiles)).toEqual([
+      [{ database: 5, relfilenode: 16_433 }],
+      [],
+    ]);
+  });
+
+  test.each([
+    ["is copied with its database", 0, true],
+    ["is gone with its database", 700, false],
+  ])("%s", (_, xid, isKnown) => {
+    const copied = Buffer.alloc(16);
+    for (const [place, oid] of [6, 1663, 5, 1663].entries()) copied.writeUInt32LE(oid, 4 * place);
+    const dropped = Buffer.alloc(12);
+    for (const [place, oid] of [6, 1, 1663].entries()) dropped.writeUInt32LE(oid, 4 * place);
+    const main = (data: Buffer): Buffer => Buffer.concat([Buffer.from([255, data.length]), data]);
+    const { database } = RESOURCE_MANAGER;
+    const builder = new WalBuilder();
+    builder.append(golden("relationMap"));
+    builder.append({ resourceManager: database, operation: 0x00, xid: 0, body: main(copied) });
+    builder.append({ resourceManager: database, operation: 0x20, xid, body: main(dropped) });
+    const [index] = indexesOf(builder);
+    const known = index?.classFiles.map((each) => each.database);
+    expect(known).toEqual(isKnown ? [5, 6] : [5]);
+  });
+});
+
 describe("a segment boundary", () => {
   const drafts: readonly (readonly [string, DraftRecord])[] = [
     ["an insertion", insertion({ xid: 700, block: 5 })],
@@ -232,19 +289,6 @@ describe("a segment boundary", () => {
     }
   });
 
-  test("between the halves of a move to another partition is no boundary", () => {
-    const builder = new WalBuilder();
-    builder.append(deletion({ xid: 700, flags: DELETE_IS_PARTITION_MOVE }));
-    builder.switchSegment();
-    builder.append(insertion({ xid: 700, relation: ITEMS }));
-    builder.append(insertion({ xid: 700, relation: ITEMS }));
-    builder.append(transactionEnd("commit", 700, AT));
-    expect(committedRows(indexesOf(builder))).toEqual({
-      "700/16384": { ...NOTHING, movedOut: 1 },
-      "700/16390": { ...NOTHING, movedIn: 1, inserted: 1 },
-    });
-  });
-
   test("inside a record needs what the segment before left", () => {
     const builder = nearSegmentEnd(40);
     builder.append(filler(500));
@@ -261,7 +305,6 @@ describe("a segment boundary", () => {
       lastRecord: undefined,
       unfinished: undefined,
       nextXid: undefined,
-      moving: [],
     };
     expect(buildWalIndex(segment, { ...source, previous: foreign })).toBeUndefined();
   });
@@ -269,7 +312,8 @@ describe("a segment boundary", () => {
   test("inside a long record keeps its first 64 KiB only, and says so", () => {
     const builder = nearSegmentEnd(40);
     builder.append(filler(100));
-    builder.append(filler(3 * 1024 * 1024));
+    const { generic } = RESOURCE_MANAGER;
+    builder.append({ ...filler(3 * 1024 * 1024), resourceManager: generic });
     builder.append(insertion({ xid: 700 }));
     builder.append(transactionEnd("commit", 700, AT));
     const segments = builder.segments();
@@ -279,6 +323,49 @@ describe("a segment boundary", () => {
     expect(two.isUnfinishedCut).toBe(true);
     expect(two.unfinished?.bytes).toHaveLength(64 * 1024);
     expect(indexRest(two)).toBeUndefined();
+  });
+
+  test("inside a long message needs the index before it alone", () => {
+    const builder = nearSegmentEnd(40);
+    builder.append(filler(3 * 1024 * 1024));
+    builder.append(insertion({ xid: 700 }));
+    const indexes = indexesOf(builder);
+    expect(indexes.map(({ first }) => first !== undefined)).toEqual([
+      true,
+      false,
+      false,
+      false,
+      true,
+    ]);
+    for (const { unfinished, isUnfinishedCut } of indexes) {
+      expect(isUnfinishedCut).toBe(false);
+      expect(unfinished?.bytes.length ?? 0).toBeLessThanOrEqual(64 * 1024);
+    }
+    expect(indexes.at(-1)?.first?.previous).toBe(indexes[0]?.last?.lsn);
+    expect(indexes.at(-1)?.end?.reason).toBe("zeros");
+  });
+
+  test("inside a long message leaves its checksum to be proven at its end", () => {
+    const builder = nearSegmentEnd(40);
+    builder.append(filler(3 * 1024 * 1024));
+    builder.append(insertion({ xid: 700 }));
+    const segments = [...builder.segments()];
+    segments[2]?.[1].writeUInt8(0x62, 500_000);
+    let previous: IndexRest | undefined;
+    for (const [number, segment] of segments.slice(0, -1)) {
+      previous = indexRest(indexOf(segment, number, previous));
+    }
+    const [number, last] = segments.at(-1) as [bigint, Buffer];
+    const source = {
+      segmentNumber: number,
+      segmentSizeBytes: last.length,
+      layout: { majorVersion: 18, blockSizeBytes: 8192 },
+      systemIdentifier: 7440000000000000001n as never,
+      previous,
+    };
+    expect(previous?.unfinished?.passedBytes).toBeGreaterThan(2_900_000);
+    expect(buildWalIndex(last, source)).toBeUndefined();
+    expect(buildWalIndex(last, { ...source, skipsRest: true })?.end?.reason).toBe("checksum");
   });
 });
 

@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { formatLsn, parseLsn } from "../../model/lsn.ts";
+import { toPostgresMicroseconds } from "../../model/timestamp.ts";
 import type { WalRecord } from "../record.ts";
 import { decodeBytes } from "../wal.fixture.ts";
 import { parseRunningTransactions, parseStandbyLocks } from "./standby.ts";
@@ -113,6 +114,22 @@ test.each([
     globalIdentifier: "gid3",
     subtransactions: [],
     origin: { lsn: parseLsn("0/12345679") },
+  });
+});
+
+test.each([
+  [14, PREPARE_14],
+  [18, PREPARE_18],
+  [14, COMMIT_PREPARED_14],
+  [18, COMMIT_PREPARED_18],
+])("the time at an origin may be infinite, which is its own affair, %i", (major, hex) => {
+  const bytes = bytesOf(hex);
+  const at = Buffer.alloc(8);
+  at.writeBigInt64LE(toPostgresMicroseconds(Temporal.Instant.from("2020-01-01T00:00:01Z")));
+  bytes.writeBigInt64LE(2n ** 63n - 1n, bytes.indexOf(at));
+  expect(parseTransaction(decodeBytes(bytes, major))?.origin).toEqual({
+    lsn: parseLsn("0/12345679"),
+    at: undefined,
   });
 });
 
@@ -243,6 +260,6 @@ test("hostile main data give an error of our own and end soon", () => {
       }
       expect(OUTCOMES).toContain(outcome(() => parse(record)));
     }),
-    { numRuns: 3000 },
+    { numRuns: 3000, interruptAfterTimeLimit: 10_000 },
   );
 });
