@@ -1,7 +1,8 @@
 import { describe, expect, test } from "vitest";
-import { END_FLAGS, type RowCounts, type WalIndex } from "./index-content.ts";
+import type { WalIndex } from "./index-content.ts";
 import { buildWalIndex, indexRest, type IndexRest } from "./index-builder.ts";
 import {
+  committedRows,
   confirmation,
   DELETE_IS_PARTITION_MOVE,
   DELETE_IS_SUPER,
@@ -14,75 +15,16 @@ import {
   ITEMS,
   multiInsertion,
   nearSegmentEnd,
+  NOTHING,
   ORDERS,
   rowLock,
   update,
 } from "./index.fixture.ts";
 import { RESOURCE_MANAGER } from "./resource-manager/ids.ts";
 import { RECORDS_18 } from "./resource-manager/records.fixture.ts";
-import {
-  type DraftRecord,
-  filler,
-  restorePoint,
-  runningTransactions,
-  transactionEnd,
-  WalBuilder,
-} from "./wal.fixture.ts";
+import { type DraftRecord, filler, transactionEnd, WalBuilder } from "./wal.fixture.ts";
 
 const AT = "2026-11-21T08:00:00.123456Z";
-const NOTHING: RowCounts = {
-  inserted: 0,
-  updated: 0,
-  deleted: 0,
-  movedOut: 0,
-  pages: 0,
-};
-
-/** Rows by relfilenode of every committed transaction, summed over segments as a reader does it. */
-function committedRows(indexes: readonly WalIndex[]): Record<string, RowCounts> {
-  const open = new Map<number, Map<number, RowCounts>>();
-  const committed: Record<string, RowCounts> = {};
-  for (const index of indexes) {
-    const rowsOf = (place: number): readonly (readonly [number, RowCounts])[] =>
-      (index.patterns[place] ?? []).map(({ relation, ...rows }) => [
-        index.relations[relation]?.relfilenode ?? 0,
-        rows,
-      ]);
-    for (let row = 0; row < index.ends.count; row += 1) {
-      const xid = index.ends.xid[row] ?? 0;
-      const parts = [xid, ...(index.endDetails.get(row)?.subtransactions ?? [])];
-      const isCommit = ((index.ends.flags[row] ?? 0) & END_FLAGS.aborted) === 0;
-      const all = [
-        ...rowsOf(index.ends.pattern[row] ?? 0),
-        ...parts.flatMap((part) => [...(open.get(part) ?? [])]),
-      ];
-      for (const part of parts) open.delete(part);
-      for (const [relfilenode, rows] of isCommit ? all : []) {
-        const name = `${xid}/${relfilenode}`;
-        committed[name] = sum(committed[name] ?? NOTHING, rows);
-      }
-    }
-    for (const { xid, pattern } of index.open) {
-      const rows = open.get(xid) ?? new Map<number, RowCounts>();
-      for (const [relfilenode, more] of rowsOf(pattern)) {
-        rows.set(relfilenode, sum(rows.get(relfilenode) ?? NOTHING, more));
-      }
-      open.set(xid, rows);
-    }
-  }
-  return committed;
-}
-
-function sum(left: RowCounts, right: RowCounts): RowCounts {
-  return {
-    inserted: left.inserted + right.inserted,
-    updated: left.updated + right.updated,
-    deleted: left.deleted + right.deleted,
-    movedOut: left.movedOut + right.movedOut,
-    pages: left.pages + right.pages,
-  };
-}
-
 function write(...records: readonly DraftRecord[]): readonly WalIndex[] {
   const builder = new WalBuilder();
   for (const record of records) builder.append(record);
@@ -247,48 +189,6 @@ describe("pg_class", () => {
 });
 
 describe("a segment boundary", () => {
-  const drafts: readonly (readonly [string, DraftRecord])[] = [
-    ["an insertion", insertion({ xid: 700, block: 5 })],
-    ["a multi-insertion", multiInsertion({ xid: 700, rows: 60 })],
-    ["an update", update({ xid: 700 })],
-    ["a deletion", deletion({ xid: 700 })],
-    ["a commit", transactionEnd("commit", 699, AT)],
-    ["a commit with subtransactions", transactionEnd("commit", 699, AT, [690, 691, 692])],
-    ["a rollback", transactionEnd("abort", 699, AT)],
-    ["a restore point", restorePoint("before_disaster", AT)],
-    [
-      "running transactions",
-      runningTransactions({
-        xids: [699, 700],
-        overflowed: true,
-        nextXid: 701,
-        oldestRunningXid: 699,
-      }),
-    ],
-    ["a long message", filler(20_000)],
-  ];
-
-  test.each(drafts)("at any place of %s changes nothing", (_, draft) => {
-    const whole = [
-      insertion({ xid: 699 }),
-      draft,
-      insertion({ xid: 700 }),
-      transactionEnd("commit", 700, AT, [688]),
-      transactionEnd("commit", 699, AT),
-    ];
-    const reference = summarise(write(...whole));
-    const length = 24 + draft.body.length;
-    const step = length > 1000 ? 1024 : 8;
-    for (let available = 8; available <= length + 8; available += step) {
-      const builder = nearSegmentEnd(Math.min(available, 8000) + 48);
-      for (const record of whole) builder.append(record);
-      const indexes = indexesOf(builder);
-      expect(indexes).toHaveLength(2);
-      expect({ available, found: summarise(indexes) }).toEqual({ available, found: reference });
-      expect(indexes[1]?.first?.previous).toBe(indexes[0]?.last?.lsn);
-    }
-  });
-
   test("inside a record needs what the segment before left", () => {
     const builder = nearSegmentEnd(40);
     builder.append(filler(500));
@@ -368,21 +268,3 @@ describe("a segment boundary", () => {
     expect(buildWalIndex(last, { ...source, skipsRest: true })?.end?.reason).toBe("checksum");
   });
 });
-
-/** What must be the same wherever segments begin. Fillers write no rows and no facts. */
-function summarise(indexes: readonly WalIndex[]): unknown {
-  return {
-    rows: committedRows(indexes),
-    ends: indexes.flatMap(({ ends, endDetails }) =>
-      Array.from(ends.xid, (xid, row) => [
-        xid,
-        ends.flags[row],
-        ends.at[row],
-        endDetails.get(row)?.subtransactions,
-      ]),
-    ),
-    events: indexes.flatMap(({ events }) =>
-      events.map((event) => ({ ...event, lsn: undefined, endLsn: undefined })),
-    ),
-  };
-}
