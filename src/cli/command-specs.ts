@@ -66,6 +66,15 @@ const ARCHIVE_COMMANDS: readonly CommandSpec[] = [
   },
 ];
 
+const RETENTION = [
+  "repo-retention-full",
+  "repo-retention-full-type",
+  "repo-retention-diff",
+  "repo-retention-archive",
+  "repo-retention-archive-type",
+  "expire-grace",
+] as const;
+
 const BACKUP_COMMANDS: readonly CommandSpec[] = [
   {
     name: "backup",
@@ -82,6 +91,7 @@ const BACKUP_COMMANDS: readonly CommandSpec[] = [
       "compress-type",
       "compress-level",
       "archive-timeout",
+      ...RETENTION,
       "allow-root",
     ],
     examples: [
@@ -121,6 +131,28 @@ const BACKUP_COMMANDS: readonly CommandSpec[] = [
     ],
     exits: [20, 21, 22],
     load: () => import("./commands/show-backup.ts"),
+  },
+];
+
+const RETENTION_COMMANDS: readonly CommandSpec[] = [
+  {
+    name: "expire",
+    summary: "remove what retention no longer keeps",
+    details: [
+      "Backups that retention lets go are hidden at once and deleted by a later expire, when the grace period is over; with them goes the WAL that no kept backup needs. A backup runs it at its end unless expire-auto=n.",
+      "With --set or --oldest it expires that backup and what builds on it, and applies no other rule to backups. A held backup is refused; the last one that can be restored goes only with --force.",
+      "--dry-run tells what would go, and from when to when the cluster could be recovered then.",
+    ],
+    forms: [[], ["STANZA"]],
+    settings: [...REPOSITORY, ...RETENTION, "dry-run", "allow-root"],
+    examples: [
+      "hindsight --stanza=main expire --dry-run",
+      "hindsight --stanza=main expire --repo1-retention-full=2 --repo1-retention-diff=4",
+      "hindsight --stanza=main expire --set=20261121-024000F",
+    ],
+    exits: [20, 21, 22, 23, 27],
+    writesRepository: true,
+    load: () => import("./commands/expire.ts"),
   },
 ];
 
@@ -247,7 +279,10 @@ export const COMMAND_GROUPS: readonly {
   readonly commands: readonly CommandSpec[];
 }[] = [
   { title: "Set up", commands: SETUP_COMMANDS },
-  { title: "Protect", commands: [...BACKUP_COMMANDS, ...ARCHIVE_CARE_COMMANDS] },
+  {
+    title: "Protect",
+    commands: [...BACKUP_COMMANDS, ...RETENTION_COMMANDS, ...ARCHIVE_CARE_COMMANDS],
+  },
   { title: "Recover", commands: RECOVERY_COMMANDS },
   { title: "Called by PostgreSQL", commands: ARCHIVE_COMMANDS },
   { title: "Other", commands: OTHER_COMMANDS },

@@ -7,7 +7,6 @@ export const PLANNED_COMMANDS: Readonly<Partial<Record<CommandName, string>>> = 
   "stanza-delete": "remove a stanza",
   "receive-wal": "stream WAL by the replication protocol",
   verify: "verify what the repository holds",
-  expire: "remove what retention no longer keeps",
   annotate: "change the notes of a backup",
   hold: "keep a backup and its WAL from expiring",
   "repo-ls": "list a repository",

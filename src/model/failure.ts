@@ -146,6 +146,11 @@ export const FAILURES = {
     exit: 11,
     means: "The backup cannot be used because the cluster changed under it.",
   },
+  BACKUP_HELD: { exit: 27, means: "The backup must not expire, because it is held." },
+  BACKUP_LAST: {
+    exit: 2,
+    means: "The last backup that can be restored would expire, and --force was not given.",
+  },
   BACKUP_REVOKED: {
     exit: 27,
     means: "The backup was revoked by another process before it was committed.",

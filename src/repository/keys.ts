@@ -93,6 +93,43 @@ export function packKey(stanza: StanzaName, label: BackupLabel, number: number):
   return `${STANZAS_PREFIX}${stanza}/pack/${label}/${String(number).padStart(8, "0")}`;
 }
 
+/** Where the packs of all backups of a stanza are. */
+export function packsPrefix(stanza: StanzaName): string {
+  return `${STANZAS_PREFIX}${stanza}/pack/`;
+}
+
+/** The label and number of a key below {@link packsPrefix}; undefined for one that this release does not know. */
+export function parsePackKey(
+  stanza: StanzaName,
+  key: ObjectKey,
+): { readonly label: BackupLabel; readonly number: number } | undefined {
+  const [label, digits, ...rest] = key.slice(packsPrefix(stanza).length).split("/");
+  if (label === undefined || !isBackupLabel(label) || rest.length > 0) return undefined;
+  if (digits === undefined || !/^[0-9]{8}$/.test(digits)) return undefined;
+  return { label, number: Number(digits) };
+}
+
+/** Where the holds on backups of a stanza are. */
+export function holdsPrefix(stanza: StanzaName): string {
+  return `${STANZAS_PREFIX}${stanza}/hold/`;
+}
+
+/** One hold on a backup; a backup may have several, counted from 1. */
+export function holdKey(stanza: StanzaName, label: BackupLabel, number: number): ObjectKey {
+  return `${holdsPrefix(stanza)}${label}/${number}`;
+}
+
+/** The label and number of a key below {@link holdsPrefix}; undefined for one that this release does not know. */
+export function parseHoldKey(
+  stanza: StanzaName,
+  key: ObjectKey,
+): { readonly label: BackupLabel; readonly number: number } | undefined {
+  const [label, digits, ...rest] = key.slice(holdsPrefix(stanza).length).split("/");
+  if (label === undefined || !isBackupLabel(label) || rest.length > 0) return undefined;
+  if (digits === undefined || !/^[1-9][0-9]{0,8}$/.test(digits)) return undefined;
+  return { label, number: Number(digits) };
+}
+
 /** Where the catalogue snapshots of a stanza are. */
 export function cataloguesPrefix(stanza: StanzaName): string {
   return `${STANZAS_PREFIX}${stanza}/catalogue/`;

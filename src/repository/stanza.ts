@@ -67,10 +67,32 @@ export async function readStanza(
 ): Promise<StanzaRecord> {
   const record = await readCurrent(repository, name, context);
   if (record) return record;
-  throw failure("STANZA_UNKNOWN", `the repository has no stanza "${name}"`, {
+  throw unknownStanza(repository, name);
+}
+
+function unknownStanza(repository: Repository, name: StanzaName): Error {
+  return failure("STANZA_UNKNOWN", `the repository has no stanza "${name}"`, {
     hint: "`hindsight info` lists the stanzas; `hindsight stanza-create` makes one.",
     context: { stanza: name, repository: repository.store.description },
   });
+}
+
+/**
+ * Every cluster that the stanza has had, oldest first; the last one is the current one.
+ *
+ * @throws {HindsightError} `STANZA_UNKNOWN`, `OBJECT_CORRUPT`
+ */
+export async function listStanzaRecords(
+  repository: Repository,
+  name: StanzaName,
+  context: Context,
+): Promise<readonly StanzaRecord[]> {
+  const records: StanzaRecord[] = [];
+  for (const number of await recordNumbers(repository, name, context)) {
+    records.push(await readRecord(repository, { name, number }, context));
+  }
+  if (records.length > 0) return records;
+  throw unknownStanza(repository, name);
 }
 
 /** The names of all stanzas, sorted. */
@@ -101,11 +123,26 @@ async function readCurrent(
   name: StanzaName,
   context: Context,
 ): Promise<StanzaRecord | undefined> {
+  const number = (await recordNumbers(repository, name, context)).at(-1);
+  return number === undefined ? undefined : readRecord(repository, { name, number }, context);
+}
+
+async function recordNumbers(
+  repository: Repository,
+  name: StanzaName,
+  context: Context,
+): Promise<readonly number[]> {
   const prefix = stanzaRecordPrefix(name);
   const names = await listNames(repository.store, prefix, { signal: context.signal });
   const numbers = names.filter((text) => /^[1-9][0-9]{0,5}$/.test(text)).map(Number);
-  if (numbers.length === 0) return undefined;
-  const number = Math.max(...numbers);
+  return numbers.toSorted((left, right) => left - right);
+}
+
+async function readRecord(
+  repository: Repository,
+  { name, number }: { readonly name: StanzaName; readonly number: number },
+  context: Context,
+): Promise<StanzaRecord> {
   const key = stanzaRecordKey(name, number);
   const parse = (fields: JsonFields): StanzaRecord => parseRecord(fields, number);
   const record = await readFact(repository, key, { parse, context });

@@ -69,9 +69,16 @@ export const BACKUP_OPTIONS = {
   "expire-auto": {
     type: "boolean",
     default: "y",
-    present: "n",
     summary: "expire after a backup",
-    effect: "none",
+  },
+  "expire-grace": {
+    type: "time",
+    min: 0,
+    max: 31_536_000_000,
+    default: "1d",
+    summary:
+      "how long what expired stays for the restores that read it; longer than any restore and any backup takes",
+    example: "1d",
   },
   resume: {
     type: "boolean",
@@ -107,13 +114,11 @@ export const BACKUP_OPTIONS = {
     commands: ["expire"],
     commandLineOnly: true,
     summary: "expire the oldest full backup",
-    effect: "refused",
   },
   "archive-expire-before": {
     type: "string",
     commands: ["expire"],
     commandLineOnly: true,
-    summary: "expire WAL before this segment",
-    effect: "refused",
+    summary: "expire WAL before this segment, but for what makes backups consistent",
   },
 } as const;

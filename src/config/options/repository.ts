@@ -49,7 +49,6 @@ export const REPOSITORY_OPTIONS = {
     max: 9_999_999,
     summary: "full backups to keep, counted or in days",
     example: "2",
-    effect: "none",
   },
   "repo-retention-full-type": {
     group: "repo",
@@ -57,7 +56,6 @@ export const REPOSITORY_OPTIONS = {
     values: ["count", "time"],
     default: "count",
     summary: "whether retention-full counts backups or days",
-    effect: "none",
   },
   "repo-retention-diff": {
     group: "repo",
@@ -66,7 +64,6 @@ export const REPOSITORY_OPTIONS = {
     max: 9_999_999,
     summary: "differential backups to keep",
     example: "4",
-    effect: "none",
   },
   "repo-retention-archive": {
     group: "repo",
@@ -74,7 +71,6 @@ export const REPOSITORY_OPTIONS = {
     min: 1,
     max: 9_999_999,
     summary: "backups whose WAL is kept continuously",
-    effect: "none",
   },
   "repo-retention-archive-type": {
     group: "repo",
@@ -82,7 +78,6 @@ export const REPOSITORY_OPTIONS = {
     values: ["full", "diff", "incr"],
     default: "full",
     summary: "which backups retention-archive counts",
-    effect: "none",
   },
   "repo-retention-history": {
     group: "repo",
