@@ -154,6 +154,39 @@ const RETENTION_COMMANDS: readonly CommandSpec[] = [
     writesRepository: true,
     load: () => import("./commands/expire.ts"),
   },
+  {
+    name: "hold",
+    summary: "keep a backup and its WAL from expiring",
+    details: [
+      "With --set it holds the backup in every repository that has it: the backup, what it builds on, and all WAL from it on stay until the hold is released, whatever retention says. A backup may be held several times; --release releases it from all of them. Without options the holds are listed.",
+    ],
+    forms: [[], ["STANZA"], ["STANZA", "SET"]],
+    settings: [...REPOSITORY, "allow-root"],
+    examples: [
+      "hindsight --stanza=main hold --set=20261121-024000F --reason='audit until March'",
+      "hindsight --stanza=main hold",
+      "hindsight --stanza=main hold --set=20261121-024000F --release",
+    ],
+    exits: [20, 21, 22],
+    writesRepository: true,
+    load: () => import("./commands/hold.ts"),
+  },
+  {
+    name: "annotate",
+    summary: "change the notes of a backup",
+    details: [
+      "Adds, replaces or, with an empty text, takes away notes of a backup. info and show-backup show them.",
+    ],
+    forms: [[], ["STANZA"], ["STANZA", "SET"]],
+    settings: [...REPOSITORY, "allow-root"],
+    examples: [
+      "hindsight --stanza=main annotate --set=20261121-024000F --annotation=reason='before upgrade'",
+      "hindsight --stanza=main annotate --set=latest --annotation=reason=",
+    ],
+    exits: [20, 21, 22],
+    writesRepository: true,
+    load: () => import("./commands/annotate.ts"),
+  },
 ];
 
 const ARCHIVE_CARE_COMMANDS: readonly CommandSpec[] = [

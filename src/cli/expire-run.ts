@@ -4,7 +4,7 @@ import type { Context } from "../base/context.ts";
 import { HindsightError } from "../base/errors.ts";
 import type { Settings } from "../config/settings.ts";
 import { type BackupLabel, isBackupLabel, parseBackupLabel } from "../model/backup-label.ts";
-import { failure, isFailure } from "../model/failure.ts";
+import { failure } from "../model/failure.ts";
 import { parseSegmentName } from "../model/wal-segment.ts";
 import { readRecoveryWindows, type RecoveryWindows } from "../recovery/window.ts";
 import { listBackupHeaders } from "../repository/backup-headers.ts";
@@ -16,8 +16,8 @@ import type { ExpireRequest, RetentionRules } from "../retention/rules.ts";
 import { isGoingKey } from "../retention/sweep-wal.ts";
 import { hiding } from "../storage/hiding.ts";
 import { resolveLabel } from "./catalogue.ts";
+import { type EachRepository, inEachRepository } from "./each-repository.ts";
 import type { Invocation } from "./invocation.ts";
-import { openArchive, repositoryNumbers } from "./repositories.ts";
 
 /** What can be recovered before and after. */
 export interface WindowChange {
@@ -29,70 +29,40 @@ export interface WindowChange {
 
 /** What came of one repository. */
 export interface RepositoryExpiry {
-  readonly number: number;
-  readonly path: string;
   readonly result: ExpireResult;
   /** What goes later, when grace is over; only of a dry run. */
   readonly later: ExpireResult | undefined;
   readonly windows: WindowChange | undefined;
 }
 
-/** What came of all of them. */
-export interface Expiry {
-  readonly repositories: readonly RepositoryExpiry[];
-  /** Why the others could not be expired. */
-  readonly problems: readonly HindsightError[];
-}
-
 /** The backup that `--set` or `--oldest` names; undefined for retention by rules. */
 export type NamedBackup = { readonly text: string } | "oldest" | undefined;
 
-/** Expires, or with `isDryRun` only tells. Throws only what is wrong with the call itself. */
-export async function expireRepositories(
+/** Expires, or with `isDryRun` only tells. A backup that only some repositories have is expired there. */
+export function expireRepositories(
   settings: Settings,
   { named, isDryRun }: { readonly named: NamedBackup; readonly isDryRun: boolean },
   context: Context,
-): Promise<Expiry> {
-  const repositories: RepositoryExpiry[] = [];
-  const problems: HindsightError[] = [];
-  for (const number of repositoryNumbers(settings)) {
+): Promise<EachRepository<RepositoryExpiry>> {
+  const work = async (archive: WalArchive, number: number): Promise<RepositoryExpiry> => {
     warnWithoutRetention(settings, number, context);
-    try {
-      const expiry = await expireOne(settings, { number, named, isDryRun }, context);
-      logResult(expiry, context);
-      repositories.push(expiry);
-    } catch (error) {
-      if (!(error instanceof HindsightError) || isFailure(error, "INTERRUPTED")) throw error;
-      problems.push(error);
-    }
-  }
-  // A backup that only some repositories have is expired there.
-  const isElsewhere = repositories.length > 0 && named !== undefined;
-  return {
-    repositories,
-    problems: problems.filter((each) => !isElsewhere || !isFailure(each, "BACKUP_UNKNOWN")),
+    const request = await expireRequest(settings, { number, named, archive }, context);
+    if (isDryRun) return preview(archive, request, context);
+    const result = await performExpire(archive, request, context);
+    logResult(result, number, context);
+    return { result, later: undefined, windows: undefined };
   };
+  const elsewhere = named === undefined ? undefined : "BACKUP_UNKNOWN";
+  return inEachRepository(settings, { work, elsewhere }, context);
 }
 
-async function expireOne(
-  settings: Settings,
-  {
-    number,
-    named,
-    isDryRun,
-  }: { readonly number: number; readonly named: NamedBackup; readonly isDryRun: boolean },
+async function preview(
+  archive: WalArchive,
+  request: ExpireRequest,
   context: Context,
 ): Promise<RepositoryExpiry> {
-  const archive = await openArchive(settings, number, context);
-  const request = await expireRequest(settings, { number, named, archive }, context);
-  const place = { number, path: settings.get("repo-path", number) };
-  if (!isDryRun) {
-    const result = await performExpire(archive, request, context);
-    return { ...place, result, later: undefined, windows: undefined };
-  }
   const plan = await planExpire(archive, request, { context });
   return {
-    ...place,
     result: await previewExpire(archive, { plan, sweep: plan.sweep }, context),
     later: await previewExpire(archive, { plan, sweep: plan.finalSweep }, context),
     windows: await windowChange(archive, plan, context),
@@ -175,8 +145,7 @@ async function windowChange(
 }
 
 /** In pgBackRest's words, which scripts look for. */
-function logResult({ number, result, later }: RepositoryExpiry, { log }: Context): void {
-  if (later) return;
+function logResult(result: ExpireResult, number: number, { log }: Context): void {
   for (const { label, reason } of result.hidden) {
     log.info(`repo${number}: expire backup ${label}`, { reason });
   }

@@ -7,8 +7,6 @@ export const PLANNED_COMMANDS: Readonly<Partial<Record<CommandName, string>>> = 
   "stanza-delete": "remove a stanza",
   "receive-wal": "stream WAL by the replication protocol",
   verify: "verify what the repository holds",
-  annotate: "change the notes of a backup",
-  hold: "keep a backup and its WAL from expiring",
   "repo-ls": "list a repository",
   "repo-get": "read one object of a repository",
   start: "let work on a stanza go on",

@@ -3,6 +3,7 @@ import type { Context } from "../base/context.ts";
 import type { BackupLabel } from "../model/backup-label.ts";
 import type { StanzaName } from "../model/stanza.ts";
 import type { PutOutcome } from "../storage/object-store.ts";
+import { removeAnnotations } from "./annotation.ts";
 import { putFact, readFact } from "./fact.ts";
 import { backupKey } from "./keys.ts";
 import type { Repository } from "./repository.ts";
@@ -61,10 +62,11 @@ export async function removeBackupFacts(
   repository: Repository,
   stanza: StanzaName,
   label: BackupLabel,
-  { signal }: Context,
+  context: Context,
 ): Promise<void> {
+  await removeAnnotations(repository, stanza, label, context);
   for (const part of ["manifest", "intent", "outcome", "tombstone"] as const) {
-    await repository.store.remove(backupKey(stanza, label, part), { signal });
+    await repository.store.remove(backupKey(stanza, label, part), { signal: context.signal });
   }
 }
 

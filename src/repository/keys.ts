@@ -120,14 +120,37 @@ export function holdKey(stanza: StanzaName, label: BackupLabel, number: number):
 }
 
 /** The label and number of a key below {@link holdsPrefix}; undefined for one that this release does not know. */
-export function parseHoldKey(
-  stanza: StanzaName,
-  key: ObjectKey,
-): { readonly label: BackupLabel; readonly number: number } | undefined {
-  const [label, digits, ...rest] = key.slice(holdsPrefix(stanza).length).split("/");
+export function parseHoldKey(stanza: StanzaName, key: ObjectKey): NumberedFact | undefined {
+  return parseNumberedFact(key.slice(holdsPrefix(stanza).length));
+}
+
+/** A fact about a backup of which there may be several. */
+export interface NumberedFact {
+  readonly label: BackupLabel;
+  /** Counted from 1. */
+  readonly number: number;
+}
+
+function parseNumberedFact(name: string): NumberedFact | undefined {
+  const [label, digits, ...rest] = name.split("/");
   if (label === undefined || !isBackupLabel(label) || rest.length > 0) return undefined;
   if (digits === undefined || !/^[1-9][0-9]{0,8}$/.test(digits)) return undefined;
   return { label, number: Number(digits) };
+}
+
+/** Where the changes of backups' notes are. */
+export function annotationsPrefix(stanza: StanzaName): string {
+  return `${STANZAS_PREFIX}${stanza}/annotation/`;
+}
+
+/** One change of a backup's notes, counted from 1. */
+export function annotationKey(stanza: StanzaName, label: BackupLabel, number: number): ObjectKey {
+  return `${annotationsPrefix(stanza)}${label}/${number}`;
+}
+
+/** The label and number of a key below {@link annotationsPrefix}; undefined for one that this release does not know. */
+export function parseAnnotationKey(stanza: StanzaName, key: ObjectKey): NumberedFact | undefined {
+  return parseNumberedFact(key.slice(annotationsPrefix(stanza).length));
 }
 
 /** Where the catalogue snapshots of a stanza are. */

@@ -88,6 +88,21 @@ test(
     }>(["window"]);
     expect(window.windows[0]?.earliest).toEqual(plan?.windows.after.windows[0]?.earliest);
 
+    await workspace.succeed(["hold", `--set=${third}`, "--reason=audit until March"]);
+    const held = await workspace.run(["expire", `--set=${third}`]);
+    expect(held.exitCode).toBe(27);
+    expect(held.stderr).toContain("audit until March");
+    await workspace.succeed(["annotate", `--set=${third}`, "--annotation=ticket=4711"]);
+    expect((await workspace.succeed(["info"])).stdout).toContain("held: audit until March");
+    const shown = await workspace.json(["show-backup", third]);
+    expect(shown).toMatchObject({
+      annotations: { ticket: "4711" },
+      holds: [{ reason: "audit until March" }],
+    });
+    await workspace.succeed(["annotate", `--set=${third}`, "--annotation=ticket="]);
+    expect(await workspace.json(["show-backup", third])).toMatchObject({ annotations: {} });
+    await workspace.succeed(["hold", `--set=${third}`, "--release"]);
+    expect(await workspace.json(["hold"])).toMatchObject({ holds: [] });
     await workspace.succeed(["expire", `--set=${third}`]);
     const last = await workspace.run(["expire", `--set=${second}`, "--output=json"]);
     expect(last.exitCode).toBe(2);

@@ -10,13 +10,10 @@ export async function run({ settings, context, output }: Invocation): Promise<nu
   const stanza = settings.requireStanza();
   const isDryRun = settings.get("dry-run");
   const named = namedBackup(settings.get("set"), settings.get("oldest"));
-  const { repositories, problems } = await expireRepositories(
-    settings,
-    { named, isDryRun },
-    context,
-  );
-  if (repositories.length > 0) {
-    const report = { stanza, isDryRun, graceMs: settings.get("expire-grace"), repositories };
+  const { done, problems } = await expireRepositories(settings, { named, isDryRun }, context);
+  if (done.length > 0) {
+    const graceMs = settings.get("expire-grace");
+    const report = { stanza, isDryRun, graceMs, repositories: done };
     output.result(expiryText(report), expiryJson(report));
   }
   if (problems[0]) throw problems[0];

@@ -1,5 +1,6 @@
 // The JSON of `hindsight expire`.
 import type { DeletedObjects, ExpireResult } from "../../retention/perform.ts";
+import type { InRepository } from "../each-repository.ts";
 import type { RepositoryExpiry } from "../expire-run.ts";
 import type { ExpiryReport } from "./expire-text.ts";
 import type { JsonValue } from "./json.ts";
@@ -10,7 +11,11 @@ export function expiryJson({ stanza, isDryRun, repositories }: ExpiryReport): Js
   return { stanza, dryRun: isDryRun, repositories: repositories.map(repositoryJson) };
 }
 
-function repositoryJson({ number, path, result, later, windows }: RepositoryExpiry): JsonValue {
+function repositoryJson({
+  number,
+  path,
+  result: { result, later, windows },
+}: InRepository<RepositoryExpiry>): JsonValue {
   return {
     repository: number,
     path,

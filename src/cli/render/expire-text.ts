@@ -4,6 +4,7 @@ import type { StanzaName } from "../../model/stanza.ts";
 import { formatInZone } from "../../model/timestamp.ts";
 import type { RecoveryWindows } from "../../recovery/window.ts";
 import type { DeletedObjects, ExpireResult } from "../../retention/perform.ts";
+import type { InRepository } from "../each-repository.ts";
 import type { RepositoryExpiry, WindowChange } from "../expire-run.ts";
 import { formatDuration } from "./units.ts";
 
@@ -12,7 +13,7 @@ export interface ExpiryReport {
   readonly stanza: StanzaName;
   readonly isDryRun: boolean;
   readonly graceMs: number;
-  readonly repositories: readonly RepositoryExpiry[];
+  readonly repositories: readonly InRepository<RepositoryExpiry>[];
 }
 
 /** One block for each repository. */
@@ -21,7 +22,7 @@ export function expiryText(report: ExpiryReport): string {
 }
 
 function repositoryText(
-  { number, path, result, later, windows }: RepositoryExpiry,
+  { number, path, result: { result, later, windows } }: InRepository<RepositoryExpiry>,
   { stanza, isDryRun, graceMs }: ExpiryReport,
 ): string {
   const would = isDryRun ? "would be " : "";

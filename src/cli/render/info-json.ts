@@ -83,7 +83,10 @@ function databaseJson({ number, record }: StanzaInRepository): JsonValue {
   };
 }
 
-function backupJson(header: ManifestHeader, { number, record }: StanzaInRepository): JsonValue {
+function backupJson(
+  header: ManifestHeader,
+  { number, record, holds }: StanzaInRepository,
+): JsonValue {
   const { sizeBytes, repositorySizeBytes } = header;
   return {
     annotation: { ...header.annotations },
@@ -91,6 +94,9 @@ function backupJson(header: ManifestHeader, { number, record }: StanzaInReposito
     backrest: { format: PGBACKREST_FORMAT, version: header.hindsightVersion || HINDSIGHT_VERSION },
     database: { id: record?.databaseId, "repo-key": number },
     error: header.pageErrors.length > 0,
+    hold: holds
+      .filter(({ label }) => label === header.label)
+      .map(({ facts }) => ({ reason: facts?.reason ?? null, by: facts?.by ?? null })),
     info: {
       delta: sizeBytes,
       repository: { delta: repositorySizeBytes, size: repositorySizeBytes },

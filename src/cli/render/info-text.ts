@@ -84,10 +84,13 @@ function windowLine({ timeline, earliest, latest, backups }: RecoveryWindow, zon
 function backupBlocks(repository: StanzaInRepository, label?: string): readonly string[] {
   return repository.backups
     .filter((header) => label === undefined || header.label === label)
-    .flatMap((header) => ["", ...backupBlock(header, repository.number)]);
+    .flatMap((header) => ["", ...backupBlock(header, repository)]);
 }
 
-function backupBlock(header: ManifestHeader, number: number): readonly string[] {
+function backupBlock(
+  header: ManifestHeader,
+  { number, holds }: StanzaInRepository,
+): readonly string[] {
   const { sizeBytes, repositorySizeBytes, pageErrors } = header;
   const zone = header.settings["TimeZone"] ?? "UTC";
   const size = formatSize(sizeBytes);
@@ -100,6 +103,9 @@ function backupBlock(header: ManifestHeader, number: number): readonly string[] 
     `            database size: ${size}, database backup size: ${size}`,
     `            repo${number}: backup set size: ${stored}, backup size: ${stored}`,
     ...(annotations.length === 0 ? [] : [`            annotation(s): ${annotations.join(", ")}`]),
+    ...holds
+      .filter(({ label }) => label === header.label)
+      .map(({ facts }) => `            held: ${facts?.reason ?? "what it says cannot be read"}`),
     ...(pageErrors.length === 0 ? [] : ["            error(s) detected during backup"]),
   ];
 }

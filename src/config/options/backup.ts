@@ -61,6 +61,20 @@ export const BACKUP_OPTIONS = {
     summary: "a note that stays with the backup; may be repeated",
     example: "reason=before upgrade",
   },
+  reason: {
+    type: "string",
+    commands: ["hold"],
+    commandLineOnly: true,
+    summary: "why the backup is held",
+    example: "audit until March",
+  },
+  release: {
+    type: "boolean",
+    default: "n",
+    commands: ["hold"],
+    commandLineOnly: true,
+    summary: "release the backup from all of its holds",
+  },
   exclude: {
     type: "list",
     summary: "path below the data directory to leave out; may be repeated",
