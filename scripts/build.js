@@ -7,8 +7,10 @@
 import { spawnSync } from "node:child_process";
 import {
   chmodSync,
+  cpSync,
   existsSync,
   mkdtempSync,
+  readdirSync,
   renameSync,
   rmSync,
   utimesSync,
@@ -45,6 +47,7 @@ function build() {
   try {
     chmodSync(fresh, 0o755);
     compile(fresh);
+    copyKernels(fresh);
     writeFileSync(join(fresh, ".stamp"), `${hash}\n`);
     utimesSync(join(fresh, ".stamp"), begin, begin);
     swap(fresh);
@@ -62,6 +65,13 @@ function compile(target) {
   if (status === 0) return;
   console.error(`build: tsc failed${error ? `: ${error.message}` : ""}, dist/ is left as it is`);
   process.exit(status || 1);
+}
+
+/** WebAssembly lies beside the code that loads it, here and there. */
+function copyKernels(target) {
+  for (const path of readdirSync(join(root, "src"), { recursive: true })) {
+    if (path.endsWith(".wasm")) cpSync(join(root, "src", path), join(target, path));
+  }
 }
 
 /** Puts `fresh` in the place of dist/; when two builds end at once, the last one stays. */

@@ -39,6 +39,6 @@ function sourceFiles(root, directory) {
     .flatMap((entry) => {
       const path = `${directory}/${entry.name}`;
       if (entry.isDirectory()) return sourceFiles(root, path);
-      return /(?<!\.test)\.ts$/.test(entry.name) ? [path] : [];
+      return /(?<!\.test)\.(?:ts|wasm)$/.test(entry.name) ? [path] : [];
     });
 }

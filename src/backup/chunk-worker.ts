@@ -7,14 +7,25 @@ import {
   readChunkSync,
   readPagesSync,
 } from "../postgres/data-directory/read-file.ts";
+import { allocatePages } from "../postgres/page-checksum.ts";
 import { encodeBlob } from "../repository/blob.ts";
 import type { ChunkAnswer, ChunkJob, ChunkPiece, PieceOutcome } from "./chunk-job.ts";
 import { CHUNK_SIZE_BYTES } from "./copy-plan.ts";
 
 // Every worker has one chunk in its hands at a time. `encodeBlob` keeps nothing of it.
-const chunk = Buffer.from(new ArrayBuffer(CHUNK_SIZE_BYTES));
+const chunk = allocatePages(CHUNK_SIZE_BYTES);
 
-serveJobs((job: ChunkJob) => ({ result: encodeChunk(job) }));
+serveJobs((job: ChunkJob) => {
+  const result = encodeChunk(job);
+  return { result, transfer: ownBuffers(result) };
+});
+
+/** What moves to the main thread instead of being copied. Small results may share their memory with others. */
+function ownBuffers({ blob }: ChunkAnswer): readonly ArrayBuffer[] {
+  if (!blob) return [];
+  const { buffer, byteLength } = blob.stored;
+  return buffer instanceof ArrayBuffer && buffer.byteLength === byteLength ? [buffer] : [];
+}
 
 function encodeChunk(job: ChunkJob): ChunkAnswer {
   const pieces: PieceOutcome[] = [];

@@ -82,13 +82,15 @@ export async function openArchive(
   return { repository, stanza, record: await readStanza(repository, stanza, context) };
 }
 
-const LEVELS_DEFAULT = { zstd: 3, gzip: 6, none: 0 } as const;
+const KINDS = { none: "none", gz: "gzip", lz4: "lz4", zst: "zstd", bz2: "zstd" } as const;
+
+/** Why 1 for zstd: docs/decisions/0017. */
+const LEVELS_DEFAULT = { zstd: 1, gzip: 6, lz4: 0, none: 0 } as const;
 
 /** How new objects are compressed. What does not exist here is replaced by zstd; a warning said so. */
 export function compressionChoice(settings: Settings): CompressionChoice {
   const type = settings.get("compress-type");
-  const kind = type === "none" ? "none" : type === "gz" ? "gzip" : "zstd";
-  const isReplaced = type === "lz4" || type === "bz2";
-  const level = isReplaced ? undefined : settings.get("compress-level");
+  const kind = KINDS[type];
+  const level = type === "bz2" ? undefined : settings.get("compress-level");
   return { kind, level: level ?? LEVELS_DEFAULT[kind] };
 }

@@ -31,10 +31,39 @@ test("a bomb is stopped at the promised size", () => {
   expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(8 * 1024 * 1024);
 });
 
-test.each(["zstd", "gzip"] as const)("%s refuses bytes that are not its own", (kind) => {
+test.each(["zstd", "gzip", "lz4"] as const)("%s refuses bytes that are not its own", (kind) => {
   expect(() => expand(Buffer.from("not compressed at all"), kind, 10)).toThrow(
     expect.objectContaining({ code: "OBJECT_CORRUPT" }),
   );
+});
+
+test("lz4 is not believed how much it holds", () => {
+  const stored = compress(Buffer.alloc(1000, "abc"), { kind: "lz4", level: 0 });
+  stored.writeUInt32LE(0xfffffff0, 0);
+  expect(() => expand(stored, "lz4", 1000)).toThrow("cannot be expanded to 1000 bytes");
+  stored.writeUInt32LE(1000, 0);
+  expect(expand(stored, "lz4", 1000).length).toBe(1000);
+  stored.fill(0xff, 4);
+  expect(() => expand(stored, "lz4", 1000)).toThrow("cannot be expanded to 1000 bytes");
+});
+
+test.each(["zstd", "gzip"] as const)("%s holds no more memory than its result", (kind) => {
+  const plain = Buffer.alloc(1024 * 1024, "abc");
+  const stored = compress(plain, choice(kind));
+  expect(stored.buffer.byteLength).toBe(stored.length);
+  expect(expand(stored, kind, plain.length).equals(plain)).toBe(true);
+});
+
+test("zstd's level -1, which Node cannot be told, is 1 and not the default of 3", () => {
+  const lines = Array.from(
+    { length: 20_000 },
+    (_, row) => `${row}\t${row * row}\tname ${row % 7}\n`,
+  );
+  const [one, three, minusOne] = [1, 3, -1].map((level) =>
+    compress(Buffer.from(lines.join("")), { kind: "zstd", level }),
+  );
+  expect(minusOne).toEqual(one);
+  expect(three).not.toEqual(one);
 });
 
 test("none copies, so that the caller may reuse its buffer", () => {

@@ -1,12 +1,12 @@
 // Digests of bytes: SHA-256 says whether content is what it was, CRC-32C finds accidents in stored bytes cheaply, and
 // page hashes tell which pages of a chunk differ without reading them from the repository.
-import { createHash } from "node:crypto";
+import { hash } from "node:crypto";
 import { crc32 } from "node:zlib";
 import { crc32c as nativeCrc32c } from "@node-rs/crc32";
 
 /** The SHA-256 of `bytes`: 32 bytes. */
 export function sha256(bytes: Uint8Array): Buffer {
-  return createHash("sha256").update(bytes).digest();
+  return hash("sha256", bytes, "buffer");
 }
 
 /**

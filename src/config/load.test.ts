@@ -146,7 +146,6 @@ test.each([
   ["[global]\nrepo1-type=s3", "CONFIG_OPTION_UNSUPPORTED", "posix"],
   ["[main]\npg1-host=db.example.invalid", "CONFIG_OPTION_UNSUPPORTED", "db.example.invalid"],
   ["[main]\nrepo1-host=repo.example.invalid", "CONFIG_OPTION_UNSUPPORTED", "repo.example.invalid"],
-  ["[main]\nlink-all=y", "CONFIG_OPTION_UNSUPPORTED", "leave it out"],
   ["[main]\ndb-include=app", "CONFIG_OPTION_UNSUPPORTED", "leave it out"],
   ["[global:bakcup]\nprocess-max=1", "CONFIG_FILE_INVALID", "Did you mean backup?"],
   ["[global]\nstanza=main", "CONFIG_OPTION_INVALID", "--stanza=main"],
@@ -166,9 +165,17 @@ test("an option that asks for what happens anyway is not warned of", async () =>
   expect((await load({ file })).warnings).toEqual([]);
 });
 
-test("lz4 is replaced by zst with a warning", async () => {
-  const settings = await load({ file: "[global]\ncompress-type=lz4" });
-  expect(settings.warnings).toEqual([expect.stringContaining("compress-type=lz4")]);
+test("bz2 is replaced by zst with a warning, and lz4 has no levels", async () => {
+  const warnings = async (lines: string): Promise<readonly string[]> =>
+    (await load({ file: `[global]\n${lines}` })).warnings;
+  expect(await warnings("compress-type=bz2")).toEqual([expect.stringContaining("bz2")]);
+  expect(await warnings("compress-type=lz4")).toEqual([]);
+  expect(await warnings("compress-type=lz4\ncompress-level=9")).toHaveLength(1);
+});
+
+test("a level that gz does not have is refused", async () => {
+  const file = "[global]\ncompress-type=gz\ncompress-level=12";
+  await expect(load({ file })).rejects.toMatchObject({ code: "CONFIG_OPTION_INVALID" });
 });
 
 test("a file with a secret must not be readable by everyone", async () => {

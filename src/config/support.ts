@@ -107,10 +107,24 @@ async function checkHost(
   });
 }
 
+/** @throws {HindsightError} `CONFIG_OPTION_INVALID` for a level that gz does not have. */
 function checkCompression(settings: Settings): readonly string[] {
   const type = settings.get("compress-type");
-  if (type !== "lz4" && type !== "bz2") return [];
-  return [
-    `compress-type=${type} does not exist in this release; new objects are compressed with zst`,
-  ];
+  const level = settings.get("compress-level");
+  switch (type) {
+    case "bz2":
+      return ["compress-type=bz2 does not exist here; new objects are compressed with zst"];
+    case "lz4":
+      return level === undefined ? [] : ["compress-level has no effect: lz4 has one level here"];
+    case "gz":
+      if (level === undefined || (level >= 0 && level <= GZ_LEVEL_MAX)) return [];
+      throw failure("CONFIG_OPTION_INVALID", `compress-level=${level} is no level of gz`, {
+        hint: `gz has the levels 0 to ${GZ_LEVEL_MAX}.`,
+      });
+    case "zst":
+    case "none":
+      return [];
+  }
 }
+
+const GZ_LEVEL_MAX = 9;

@@ -60,6 +60,7 @@ export const FAILURES = {
   // nouns that failed to parse
   LSN_INVALID: { exit: 2, means: "A text is not an LSN such as 0/15000028." },
   TIMELINE_INVALID: { exit: 2, means: "A number is not a timeline between 1 and 4294967295." },
+  XID_INVALID: { exit: 2, means: "A text is not a transaction id." },
   TIMESTAMP_INVALID: {
     exit: 2,
     means: "A text is not a time that PostgreSQL and Hindsight read alike.",

@@ -40,3 +40,7 @@ export type TimelineChoice = "latest" | "current" | number;
 
 /** Its existence in a data directory lifts the promotion interlock (docs/decisions/0002-promotion-interlock.md). */
 export const ALLOW_PROMOTION_FILE = "hindsight.allow-promotion";
+
+/** What no recovery brings back, wherever it stops. */
+export const RECOVERY_CAVEAT =
+  "Unlogged tables are empty after any recovery, and sequences may have skipped up to 32 numbers.";

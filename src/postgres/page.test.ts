@@ -5,7 +5,7 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { type Lsn, lsn } from "../model/lsn.ts";
 import { checkPages, type PageCheck } from "./page.ts";
-import { pageChecksum } from "./page-checksum.ts";
+import { allocatePages, checksumsIn } from "./page-checksum.ts";
 
 /** Deflated pages of clusters made by initdb with checksums. */
 const GOLDEN = [
@@ -54,15 +54,26 @@ function check(bytes: Uint8Array, options: Partial<PageCheck> = {}): readonly nu
 }
 
 function checksumOf(bytes: Buffer, block: number): number {
-  const words = new Int32Array(new Uint8Array(bytes).buffer);
-  return pageChecksum(words, { begin: 0, end: words.length }, block);
+  return checksumsIn(bytes)(0, bytes.length, block);
 }
 
-describe("pageChecksum", () => {
+describe("checksums of pages", () => {
   test.each([0, 1, 2, 3] as const)("gives what PostgreSQL wrote into golden page %i", (index) => {
     const bytes = page(index);
     expect(bytes.readUInt16LE(8)).toBe(GOLDEN[index].checksum);
     expect(checksumOf(bytes, GOLDEN[index].block)).toBe(GOLDEN[index].checksum);
+  });
+
+  test("are the same in memory of the kernel's own and anywhere else", () => {
+    const memory = allocatePages(5 * SIZE);
+    expect(memory.every((byte) => byte === 0)).toBe(true);
+    const view = memory.subarray(SIZE);
+    for (const index of [0, 1, 2, 3] as const) view.set(page(index), index * SIZE);
+    const [inKernel, elsewhere] = [checksumsIn(view), checksumsIn(Buffer.from(view))];
+    for (const [index, { block, checksum }] of GOLDEN.entries()) {
+      expect(inKernel(index * SIZE, SIZE, block)).toBe(checksum);
+      expect(elsewhere(index * SIZE, SIZE, block)).toBe(checksum);
+    }
   });
 
   test("does not count the checksum itself, but the flags beside it and the block", () => {

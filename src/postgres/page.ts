@@ -16,7 +16,7 @@
 //
 // Source: PostgreSQL src/include/storage/bufpage.h; src/backend/storage/page/bufpage.c, PageIsVerified
 import type { Lsn } from "../model/lsn.ts";
-import { pageChecksum } from "./page-checksum.ts";
+import { checksumsIn, type PageChecksum } from "./page-checksum.ts";
 
 /** How pages are to be judged. */
 export interface PageCheck {
@@ -39,7 +39,7 @@ const SPECIAL_ALIGNMENT = 8;
  * other must have a sane header and, with checksums, the right one. A partial page at the end is not judged: a file can
  * be read while it grows.
  *
- * @param bytes whole pages, from a page boundary of the file.
+ * @param bytes whole pages, from a page boundary of the file; in memory from `allocatePages`, or each is copied.
  * @returns positions within `bytes`, counted in pages from 0; the block is `firstBlock` plus the position.
  * @source PostgreSQL src/backend/backup/basebackup.c, verify_page_checksum
  */
@@ -49,6 +49,7 @@ export function checkPages(bytes: Uint8Array, check: PageCheck): readonly number
   const memory: PageMemory = {
     words: new Int32Array(aligned.buffer, aligned.byteOffset, aligned.byteLength >>> 2),
     halves: new Uint16Array(aligned.buffer, aligned.byteOffset, aligned.byteLength >>> 1),
+    checksum: checksumsIn(aligned),
   };
   const suspicious: number[] = [];
   for (let position = 0; position < pageCount; position += 1) {
@@ -57,10 +58,11 @@ export function checkPages(bytes: Uint8Array, check: PageCheck): readonly number
   return suspicious;
 }
 
-/** The same bytes, as 32-bit and as 16-bit words. */
+/** The same bytes, as 32-bit and as 16-bit words, and the checksums of pages in them. */
 interface PageMemory {
   readonly words: Int32Array;
   readonly halves: Uint16Array;
+  readonly checksum: PageChecksum;
 }
 
 function isPlausible(memory: PageMemory, position: number, check: PageCheck): boolean {
@@ -76,7 +78,8 @@ function isPlausible(memory: PageMemory, position: number, check: PageCheck): bo
   ) {
     return false;
   }
-  return !checksums || pageChecksum(memory.words, page, firstBlock + position) === half(8);
+  if (!checksums) return true;
+  return memory.checksum(begin * 4, blockSizeBytes, firstBlock + position) === half(8);
 }
 
 function isAtOrAfter(words: Int32Array, begin: number, position: Lsn): boolean {

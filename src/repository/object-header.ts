@@ -67,7 +67,12 @@ const KEY_SIZE_MAX_BYTES = 512;
 const FIELDS_SIZE_MAX_BYTES = 1024;
 const SEAL_NONE = 0;
 
-const COMPRESSION_IDS: Readonly<Record<Compression, number>> = { none: 0, zstd: 1, gzip: 2 };
+const COMPRESSION_IDS: Readonly<Record<Compression, number>> = {
+  none: 0,
+  zstd: 1,
+  gzip: 2,
+  lz4: 3,
+};
 
 /** The number that stands for a compression in headers and directories. */
 export function compressionId(kind: Compression): number {
@@ -83,6 +88,8 @@ export function compressionOf(id: number): Compression | undefined {
       return "zstd";
     case 2:
       return "gzip";
+    case 3:
+      return "lz4";
     default:
       return undefined;
   }

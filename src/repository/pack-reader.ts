@@ -3,8 +3,7 @@
 import type { Context } from "../base/context.ts";
 import { errorMessage } from "../base/errors.ts";
 import { KIB } from "../base/limits.ts";
-import { expand } from "../codec/compress.ts";
-import { crc32c, PAGE_HASH_BYTES, sha256 } from "../codec/digest.ts";
+import { crc32c, PAGE_HASH_BYTES } from "../codec/digest.ts";
 import { failure } from "../model/failure.ts";
 import type { StanzaName } from "../model/stanza.ts";
 import type { ObjectKey } from "../storage/object-store.ts";
@@ -26,6 +25,7 @@ import {
   type PackEntry,
   type PlacedEntry,
 } from "./pack-format.ts";
+import { damagedBlob, type PackedBlob, unpackBlob } from "./packed-blob.ts";
 import type { Repository } from "./repository.ts";
 
 /** Beyond footer and directory, what sealing may have added. */
@@ -92,28 +92,37 @@ export class PackReader {
     return this.#entry(blob).plainSizeBytes;
   }
 
+  /** The SHA-256 of a blob's plaintext: 32 bytes. @throws {HindsightError} `OBJECT_CORRUPT` */
+  blobSha256(blob: number): Buffer {
+    return this.#entry(blob).sha256;
+  }
+
   /**
    * The plaintext of one blob, in a buffer of the caller's own.
    *
    * @throws {HindsightError} `OBJECT_CORRUPT`, `OBJECT_MISSING`
    */
   async readBlob(blob: number, context: Context): Promise<Buffer> {
+    return unpackBlob(await this.readPacked(blob, context));
+  }
+
+  /**
+   * One blob as it is stored, in a buffer of the caller's own; {@link unpackBlob} does the rest, in whichever thread.
+   *
+   * @throws {HindsightError} `OBJECT_CORRUPT`, `OBJECT_MISSING`
+   */
+  async readPacked(blob: number, context: Context): Promise<PackedBlob> {
     const entry = this.#entry(blob);
-    const { offsetBytes } = entry;
-    const stored = await this.#read(offsetBytes, entry.storedSizeBytes, context);
-    const damaged = (what: string, cause?: unknown): Error =>
-      corrupt(this.#key, `blob ${blob} ${what}`, { offsetBytes, cause });
-    if (crc32c(stored) !== entry.checksum) throw damaged("does not match its checksum");
-    let plain: Buffer;
-    try {
-      const place = sealContext(this.#pack.header, `blob ${blob}`);
-      const opened = this.#pack.repository.sealer.open(stored, place);
-      plain = expand(opened, entry.compression, entry.plainSizeBytes);
-    } catch (cause) {
-      throw damaged(errorMessage(cause), cause);
-    }
-    if (!sha256(plain).equals(entry.sha256)) throw damaged("does not have the SHA-256 it should");
-    return plain;
+    const origin = { key: this.#key, blob, offsetBytes: entry.offsetBytes };
+    const stored = await this.#read(entry.offsetBytes, entry.storedSizeBytes, context);
+    if (crc32c(stored) !== entry.checksum) throw damagedBlob(origin, "does not match its checksum");
+    return {
+      packed: this.#unseal(stored, origin),
+      compression: entry.compression,
+      plainSizeBytes: entry.plainSizeBytes,
+      sha256: entry.sha256,
+      origin,
+    };
   }
 
   /**
@@ -123,8 +132,44 @@ export class PackReader {
    */
   async pageHashes(blob: number, context: Context = this.#pack.context): Promise<Buffer> {
     const entry = this.#entry(blob);
+    const stored = await this.#read(entry.hashesOffsetBytes, entry.hashesSizeBytes, context);
+    return this.#decodeHashes(blob, stored);
+  }
+
+  /**
+   * A source of {@link pageHashes} for whoever asks for most of the pack's blobs: they lie together, and are read at once.
+   *
+   * @throws {HindsightError} `OBJECT_CORRUPT`, `OBJECT_MISSING`
+   */
+  async allPageHashes(context: Context): Promise<(blob: number) => Buffer> {
+    const { directory } = this.#pack;
+    const begin = directory[0]?.hashesOffsetBytes ?? 0;
+    const lengthBytes = directory.reduce((sum, entry) => sum + entry.hashesSizeBytes, 0);
+    const all = await this.#read(begin, lengthBytes, context);
+    return (blob) => {
+      const { hashesOffsetBytes, hashesSizeBytes } = this.#entry(blob);
+      const at = hashesOffsetBytes - begin;
+      return this.#decodeHashes(blob, all.subarray(at, at + hashesSizeBytes));
+    };
+  }
+
+  /** The size of the pages that {@link pageHashes} is about. */
+  get pageSizeBytes(): number {
+    return this.#pack.pageSizeBytes;
+  }
+
+  #unseal(stored: Buffer, origin: PackedBlob["origin"]): Uint8Array {
+    try {
+      const place = sealContext(this.#pack.header, `blob ${origin.blob}`);
+      return this.#pack.repository.sealer.open(stored, place);
+    } catch (cause) {
+      throw damagedBlob(origin, errorMessage(cause), cause);
+    }
+  }
+
+  #decodeHashes(blob: number, stored: Buffer): Buffer {
+    const entry = this.#entry(blob);
     const offsetBytes = entry.hashesOffsetBytes;
-    const stored = await this.#read(offsetBytes, entry.hashesSizeBytes, context);
     if (crc32c(stored) !== entry.hashesChecksum) {
       throw corrupt(this.#key, `the page hashes of blob ${blob} do not match their checksum`, {
         offsetBytes,
@@ -137,11 +182,6 @@ export class PackReader {
     throw corrupt(this.#key, `blob ${blob} has page hashes for another number of pages`, {
       offsetBytes,
     });
-  }
-
-  /** The size of the pages that {@link pageHashes} is about. */
-  get pageSizeBytes(): number {
-    return this.#pack.pageSizeBytes;
   }
 
   #entry(blob: number): PlacedEntry {

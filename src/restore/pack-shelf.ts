@@ -10,14 +10,20 @@ import type { Repository } from "../repository/repository.ts";
 /** Directories of packs in memory: about 64 bytes a blob, so some hundred kilobytes. */
 const OPEN_PACK_COUNT_MAX = 128;
 
+/** Page hashes of packs in memory: about a kilobyte a blob. */
+const HASHED_PACK_COUNT_MAX = 24;
+
+/** The page hashes of a pack's blobs. */
+export type PackHashes = (blob: number) => Buffer;
+
 /** Opens the packs of one backup when they are first asked for, and keeps the last used ones open to share. */
 export class PackShelf {
   readonly #repository: Repository;
   readonly #stanza: StanzaName;
   readonly #packs: readonly PackEntry[];
   readonly #context: Context;
-  /** In the order of their last use. */
-  readonly #open: Map<number, Promise<PackReader>> = new Map();
+  readonly #open: RecentlyUsed<Promise<PackReader>> = new RecentlyUsed(OPEN_PACK_COUNT_MAX);
+  readonly #hashes: RecentlyUsed<Promise<PackHashes>> = new RecentlyUsed(HASHED_PACK_COUNT_MAX);
 
   constructor(
     repository: Repository,
@@ -36,17 +42,21 @@ export class PackShelf {
    * @throws {HindsightError} `OBJECT_MISSING`, `OBJECT_CORRUPT`
    */
   take(index: number): Promise<PackReader> {
-    const reader = this.#open.get(index) ?? this.#openPack(index);
-    this.#open.delete(index);
-    this.#open.set(index, reader);
-    for (const [oldest] of this.#open) {
-      if (this.#open.size <= OPEN_PACK_COUNT_MAX) break;
-      this.#open.delete(oldest);
-    }
-    return reader;
+    return this.#open.take(index, () => this.#openPack(index));
   }
 
-  #openPack(index: number): Promise<PackReader> {
+  /**
+   * The page hashes of a pack, read at once.
+   *
+   * @throws {HindsightError} `OBJECT_MISSING`, `OBJECT_CORRUPT`
+   */
+  takeHashes(index: number): Promise<PackHashes> {
+    return this.#hashes.take(index, async () =>
+      (await this.take(index)).allPageHashes(this.#context),
+    );
+  }
+
+  async #openPack(index: number): Promise<PackReader> {
     const entry = this.#packs[index];
     if (!entry) {
       throw failure("OBJECT_CORRUPT", `the manifest names pack ${index} of ${this.#packs.length}`, {
@@ -54,5 +64,27 @@ export class PackShelf {
       });
     }
     return PackReader.open(this.#repository, this.#stanza, entry, this.#context);
+  }
+}
+
+/** The values that were asked for last, by number. */
+class RecentlyUsed<Value> {
+  readonly #countMax: number;
+  /** In the order of their last use. */
+  readonly #values: Map<number, Value> = new Map();
+
+  constructor(countMax: number) {
+    this.#countMax = countMax;
+  }
+
+  take(key: number, make: () => Value): Value {
+    const value = this.#values.get(key) ?? make();
+    this.#values.delete(key);
+    this.#values.set(key, value);
+    for (const [oldest] of this.#values) {
+      if (this.#values.size <= this.#countMax) break;
+      this.#values.delete(oldest);
+    }
+    return value;
   }
 }

@@ -11,6 +11,7 @@ import { checkArchiver, checkDataDirectory, readSettings } from "../check/cluste
 import { failed, failedBy, type Finding, passed } from "../check/finding.ts";
 import { sendSegment } from "../check/round-trip.ts";
 import { checkSettings } from "../check/settings.ts";
+import { checkGaps } from "../check/gaps.ts";
 import { checkWalIndex } from "../check/wal-index.ts";
 import { connectionSettings } from "../cluster.ts";
 import type { Invocation } from "../invocation.ts";
@@ -60,6 +61,8 @@ async function checkAll(settings: Settings, context: Context): Promise<CheckResu
     ...stored,
   ];
   found.push(await checkArchiving({ session, facts, archives, found }, settings, context));
+  // Of no matter to the round trip, which goes on behind every gap.
+  for (const archive of archives) found.push(await checkGaps(archive, context));
   const archiver = await readArchiverStatus(session, context);
   return { findings: [...found, checkArchiver(archiver)], archiver };
 }

@@ -5,7 +5,7 @@ import { describeInstant } from "../../model/timestamp.ts";
 import { formatSegmentName } from "../../model/wal-segment.ts";
 import type { FindResult } from "../../recovery/find.ts";
 import type { FoundRelation, FoundTransaction } from "../../recovery/found-transaction.ts";
-import type { CommitFact } from "../../recovery/commit-fact.ts";
+import type { CommitFact } from "../../restore/choose-backup.ts";
 import { restoreCommand } from "./find-command.ts";
 import type { FoundView } from "./find-json.ts";
 import { pointsAround } from "./points-around.ts";

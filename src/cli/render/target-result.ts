@@ -1,7 +1,7 @@
 // What `hindsight target` prints.
 import type { HindsightError } from "../../base/errors.ts";
 import { formatLsn } from "../../model/lsn.ts";
-import type { RecoveryTarget } from "../../model/recovery-target.ts";
+import { RECOVERY_CAVEAT, type RecoveryTarget } from "../../model/recovery-target.ts";
 import { describeHistory } from "../../model/timeline.ts";
 import { describeInstant, formatInstant } from "../../model/timestamp.ts";
 import type { FoundRelation } from "../../recovery/found-transaction.ts";
@@ -97,6 +97,7 @@ export function targetText(result: CompiledTarget): string {
     `${place} ${formatLsn(resolved.stopLsn)}, ${describeHistory(history)}`,
     ...resolved.notes,
     ...(resolved.pauseWouldPromote ? [PAUSE_LINE] : []),
+    RECOVERY_CAVEAT,
     `backup ${backup.label} of ${describeInstant(backup.stopTime, zone)}: ${why}`,
     ...describeWal({ ...route, forecast }),
     describeForecast(forecast),

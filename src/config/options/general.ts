@@ -78,14 +78,14 @@ export const GENERAL_OPTIONS = {
     type: "enum",
     values: ["none", "gz", "bz2", "lz4", "zst"],
     default: "zst",
-    summary: "compression of new objects; bz2 and lz4 are replaced by zst with a warning",
+    summary: "compression of new objects; bz2 is replaced by zst with a warning",
     example: "zst",
   },
   "compress-level": {
     type: "integer",
     min: -7,
     max: 22,
-    summary: "compression level; else 3 for zst and 6 for gz",
+    summary: "compression level; else 1 for zst and 6 for gz; lz4 has one level",
     example: "3",
   },
   "compress-level-network": {
@@ -98,7 +98,7 @@ export const GENERAL_OPTIONS = {
   delta: {
     type: "boolean",
     default: "n",
-    summary: "restore over what is in the destination",
+    summary: "restore over what is in the destination, and keep what equals the backup",
   },
   "buffer-size": {
     type: "size",
