@@ -191,6 +191,23 @@ const RETENTION_COMMANDS: readonly CommandSpec[] = [
 
 const ARCHIVE_CARE_COMMANDS: readonly CommandSpec[] = [
   {
+    name: "verify",
+    summary: "verify what the repository holds, and say what can still be restored",
+    details: [
+      "Reads every object: manifests, packs with all their blobs, WAL segments and their indexes, catalogues; checks sizes and hashes, expands, and follows every reference. Then it looks for WAL that is missing, and says which backups and which windows are left when everything damaged is taken away. It writes nothing.",
+      "--sample reads only a share, chosen at random, whole; --set verifies one backup with the WAL that makes it consistent. Findings end with 22, missing WAL alone with 31.",
+    ],
+    forms: [[], ["STANZA"], ["STANZA", "SET"]],
+    settings: [...REPOSITORY, "process-max"],
+    examples: [
+      "hindsight --stanza=main verify --process-max=2",
+      "hindsight --stanza=main verify --sample=5% --output=json",
+      "hindsight --stanza=main verify --set=latest",
+    ],
+    exits: [20, 21, 22, 31],
+    load: () => import("./commands/verify.ts"),
+  },
+  {
     name: "index",
     summary: "tell which archived WAL has no index, and make missing ones",
     details: [

@@ -6,7 +6,6 @@ export const PLANNED_COMMANDS: Readonly<Partial<Record<CommandName, string>>> = 
   "stanza-upgrade": "follow a major upgrade of the cluster",
   "stanza-delete": "remove a stanza",
   "receive-wal": "stream WAL by the replication protocol",
-  verify: "verify what the repository holds",
   "repo-ls": "list a repository",
   "repo-get": "read one object of a repository",
   start: "let work on a stanza go on",

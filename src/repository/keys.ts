@@ -170,3 +170,13 @@ export function parseCatalogueName(name: string): CataloguePlace | undefined {
   if (id === undefined || id === "00000000") return undefined;
   return { timeline: timeline(Number.parseInt(id, 16)), lsn: lsn(BigInt(`0x${position}`)) };
 }
+
+/** Where all facts of a stanza are that are no gaps: its clusters, and what lies beside its backups. */
+export function factPrefixes(stanza: StanzaName): readonly string[] {
+  return [
+    stanzaRecordPrefix(stanza),
+    backupsPrefix(stanza),
+    holdsPrefix(stanza),
+    annotationsPrefix(stanza),
+  ];
+}

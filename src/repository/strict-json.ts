@@ -138,6 +138,11 @@ export class JsonFields {
     return this.fields(key).#takeTexts();
   }
 
+  /** Takes whatever is left, for whoever only wants to know that the text is whole. */
+  skipRest(): void {
+    this.#rest.clear();
+  }
+
   /** @throws {JsonShapeError} when a key was not taken. */
   end(): void {
     for (const key of this.#rest.keys()) throw new JsonShapeError(`"${key}" is not known`);

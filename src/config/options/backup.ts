@@ -61,6 +61,15 @@ export const BACKUP_OPTIONS = {
     summary: "a note that stays with the backup; may be repeated",
     example: "reason=before upgrade",
   },
+  sample: {
+    type: "string",
+    default: "100%",
+    commands: ["verify"],
+    commandLineOnly: true,
+    summary:
+      "share of packs and WAL that verify reads whole; of the rest it sees that they are there",
+    example: "5%",
+  },
   reason: {
     type: "string",
     commands: ["hold"],
