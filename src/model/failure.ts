@@ -122,6 +122,10 @@ export const FAILURES = {
   OBJECT_EXISTS: { exit: 27, means: "An object that must be created new exists already." },
   OBJECT_KEY_INVALID: { exit: 1, means: "An object key is malformed." },
   KEY_WRONG: { exit: 26, means: "The passphrase or key does not open the repository." },
+  STANZA_IN_USE: {
+    exit: 27,
+    means: "The stanza is to be deleted, but it is not stopped or its server still runs.",
+  },
   LOCK_HELD: { exit: 27, means: "Another process works on the same stanza." },
   STOPPED: { exit: 28, means: "Work on the stanza was stopped by an operator." },
   INTERRUPTED: { exit: 28, means: "The command was interrupted and cleaned up after itself." },

@@ -21,6 +21,11 @@ export const STANZAS_PREFIX = "stanza/";
 const BACKUP_PARTS = ["intent", "manifest", "outcome", "tombstone"] as const;
 export type BackupPart = (typeof BACKUP_PARTS)[number];
 
+/** Everything of one stanza. */
+export function stanzaPrefix(stanza: StanzaName): string {
+  return `${STANZAS_PREFIX}${stanza}/`;
+}
+
 /** Where the records of one stanza's clusters are. */
 export function stanzaRecordPrefix(stanza: StanzaName): string {
   return `${STANZAS_PREFIX}${stanza}/stanza/`;

@@ -56,6 +56,35 @@ export async function createStanza(
 }
 
 /**
+ * Records that the stanza's cluster is another one now, as after pg_upgrade. What the former one archived stays its own.
+ *
+ * @returns the current record; `created` is false when it is this cluster's already.
+ * @throws {HindsightError} `STANZA_UNKNOWN`, `OBJECT_CORRUPT`; `CLUSTER_MISMATCH` when another cluster came first.
+ */
+export async function upgradeStanza(
+  repository: Repository,
+  name: StanzaName,
+  facts: ClusterIdentity,
+  context: Context,
+): Promise<{ readonly record: StanzaRecord; readonly created: boolean }> {
+  const former = await readStanza(repository, name, context);
+  if (isSame(former, facts)) return { record: former, created: false };
+  const number = former.number + 1;
+  const databaseId = former.databaseId + 1;
+  const record = { ...facts, number, databaseId, createdAt: context.clock.now() };
+  const value = formatRecord(record);
+  const outcome = await putFact(repository, stanzaRecordKey(name, number), { value, context });
+  const stored = await readStanza(repository, name, context);
+  return { record: requireSame(name, stored, facts), created: outcome === "created" };
+}
+
+function isSame(record: StanzaRecord, facts: ClusterIdentity): boolean {
+  return Object.keys(IDENTITY_NAMES).every(
+    (key) => record[key as keyof ClusterIdentity] === facts[key as keyof ClusterIdentity],
+  );
+}
+
+/**
  * The current record of a stanza.
  *
  * @throws {HindsightError} `STANZA_UNKNOWN`, `OBJECT_CORRUPT`
@@ -166,7 +195,7 @@ function requireSame(name: StanzaName, record: StanzaRecord, facts: ClusterIdent
       "CLUSTER_MISMATCH",
       `stanza "${name}" belongs to another cluster: its ${title} is ${record[key]}, this cluster's is ${facts[key]}`,
       {
-        hint: "Use another stanza name for another cluster; check pg1-path and pg1-port when it should be the same.",
+        hint: "Use another stanza name for another cluster; check pg1-path and pg1-port when it should be the same. After a major upgrade run `hindsight stanza-upgrade`.",
         context: { stanza: name, recorded: record[key], found: facts[key] },
       },
     );

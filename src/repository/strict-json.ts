@@ -138,9 +138,11 @@ export class JsonFields {
     return this.fields(key).#takeTexts();
   }
 
-  /** Takes whatever is left, for whoever only wants to know that the text is whole. */
-  skipRest(): void {
+  /** Takes whatever is left, for whoever only shows it or wants to know that it is whole. */
+  takeRest(): Json {
+    const rest = Object.fromEntries(this.#rest);
     this.#rest.clear();
+    return rest;
   }
 
   /** @throws {JsonShapeError} when a key was not taken. */

@@ -120,7 +120,7 @@ export const BACKUP_OPTIONS = {
     type: "boolean",
     default: "y",
     summary: "ask the running server; with --no-online the data directory alone is read",
-    commands: ["stanza-create", "backup"],
+    commands: ["stanza-create", "stanza-upgrade", "backup"],
   },
   "detail-level": {
     type: "enum",
