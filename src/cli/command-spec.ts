@@ -44,6 +44,8 @@ export interface CommandSpec {
   readonly exits: readonly number[];
   /** Whether it writes the repository, which root must not do. */
   readonly writesRepository?: true;
+  /** Whether it writes although the stanza is stopped. */
+  readonly worksWhileStopped?: true;
   /** How to get it; a command without is not in this release. */
   readonly load?: () => Promise<CommandModule>;
 }

@@ -23,9 +23,63 @@ const SETUP_COMMANDS: readonly CommandSpec[] = [
       "hindsight --stanza=main stanza-create",
       "hindsight --stanza=main --no-online stanza-create",
     ],
-    exits: [10, 11, 20, 21, 23, 26, 30],
+    exits: [10, 11, 20, 21, 23, 26, 28, 30],
     writesRepository: true,
     load: () => import("./commands/stanza-create.ts"),
+  },
+  {
+    name: "stanza-upgrade",
+    summary: "follow a major upgrade of the cluster",
+    details: [
+      "Run it after pg_upgrade, with pg1-path and pg1-port naming the new cluster: from then on its WAL is archived apart from the former cluster's, whose backups and WAL stay until retention lets them go. Take a full backup next. For a cluster that is the stanza's already nothing changes.",
+    ],
+    forms: [[], ["STANZA"]],
+    settings: [...REPOSITORY, ...CLUSTER, "allow-root"],
+    examples: [
+      "hindsight --stanza=main stanza-upgrade",
+      "hindsight --stanza=main --no-online stanza-upgrade",
+    ],
+    exits: [10, 11, 20, 21, 22, 23, 28],
+    writesRepository: true,
+    load: () => import("./commands/stanza-upgrade.ts"),
+  },
+  {
+    name: "stanza-delete",
+    summary: "remove a stanza with all its backups and WAL",
+    details: [
+      "There is no way back and no grace period. Stop the stanza first, on every host that works on it, and its server; --force deletes under a running server and gives unfinished backups up. While a backup is held it is refused.",
+    ],
+    forms: [[], ["STANZA"]],
+    settings: [...REPOSITORY, "pg-path", "lock-path", "dry-run", "allow-root"],
+    examples: [
+      "hindsight --stanza=main stanza-delete --dry-run",
+      "hindsight --stanza=main stanza-delete",
+    ],
+    exits: [11, 20, 21, 27],
+    writesRepository: true,
+    worksWhileStopped: true,
+    load: () => import("./commands/stanza-delete.ts"),
+  },
+  {
+    name: "stop",
+    summary: "let nothing on this host write a stanza's repository",
+    details: [
+      "Commands that write the repository then end with 28, archive-push included, so that PostgreSQL keeps its WAL. What reads goes on, recovery too; so do hold, annotate and what runs already. Without a stanza it stops all.",
+    ],
+    forms: [[], ["STANZA"]],
+    settings: ["lock-path"],
+    examples: ["hindsight --stanza=main stop"],
+    exits: [],
+    load: () => import("./commands/stop.ts"),
+  },
+  {
+    name: "start",
+    summary: "let work that was stopped go on",
+    forms: [[], ["STANZA"]],
+    settings: ["lock-path"],
+    examples: ["hindsight --stanza=main start"],
+    exits: [],
+    load: () => import("./commands/start.ts"),
   },
   {
     name: "check",
@@ -36,7 +90,7 @@ const SETUP_COMMANDS: readonly CommandSpec[] = [
     forms: [[], ["STANZA"]],
     settings: [...REPOSITORY, ...CLUSTER, "archive-timeout", "allow-root"],
     examples: ["hindsight --stanza=main check", "hindsight --output=json check"],
-    exits: [10, 11, 20, 21, 22, 23, 26, 33],
+    exits: [10, 11, 20, 21, 22, 23, 26, 28, 33],
     writesRepository: true,
     load: () => import("./commands/check.ts"),
   },
@@ -75,7 +129,7 @@ const ARCHIVE_COMMANDS: readonly CommandSpec[] = [
     forms: [["PATH"]],
     settings: [...REPOSITORY, ...CLUSTER, "compress-type", "compress-level", "allow-root"],
     examples: ["hindsight --stanza=main archive-push pg_wal/000000010000000000000015"],
-    exits: [11, 20, 21, 22, 23, 24, 26],
+    exits: [11, 20, 21, 22, 23, 24, 26, 28],
     writesRepository: true,
     load: () => import("./commands/archive-push.ts"),
   },
@@ -94,6 +148,15 @@ const ARCHIVE_COMMANDS: readonly CommandSpec[] = [
   },
 ];
 
+const RETENTION = [
+  "repo-retention-full",
+  "repo-retention-full-type",
+  "repo-retention-diff",
+  "repo-retention-archive",
+  "repo-retention-archive-type",
+  "expire-grace",
+] as const;
+
 const BACKUP_COMMANDS: readonly CommandSpec[] = [
   {
     name: "backup",
@@ -111,6 +174,7 @@ const BACKUP_COMMANDS: readonly CommandSpec[] = [
       "compress-level",
       "archive-timeout",
       "incremental-trust-rmgr",
+      ...RETENTION,
       "allow-root",
     ],
     examples: [
@@ -154,7 +218,81 @@ const BACKUP_COMMANDS: readonly CommandSpec[] = [
   },
 ];
 
+const RETENTION_COMMANDS: readonly CommandSpec[] = [
+  {
+    name: "expire",
+    summary: "remove what retention no longer keeps",
+    details: [
+      "Backups that retention lets go are hidden at once and deleted by a later expire, when the grace period is over; with them goes the WAL that no kept backup needs. A backup runs it at its end unless expire-auto=n.",
+      "With --set or --oldest it expires that backup and what builds on it, and applies no other rule to backups. A held backup is refused; the last one that can be restored goes only with --force.",
+      "--dry-run tells what would go, and from when to when the cluster could be recovered then.",
+    ],
+    forms: [[], ["STANZA"]],
+    settings: [...REPOSITORY, ...RETENTION, "dry-run", "allow-root"],
+    examples: [
+      "hindsight --stanza=main expire --dry-run",
+      "hindsight --stanza=main expire --repo1-retention-full=2 --repo1-retention-diff=4",
+      "hindsight --stanza=main expire --set=20261121-024000F",
+    ],
+    exits: [20, 21, 22, 23, 27, 28],
+    writesRepository: true,
+    load: () => import("./commands/expire.ts"),
+  },
+  {
+    name: "hold",
+    summary: "keep a backup and its WAL from expiring",
+    details: [
+      "With --set it holds the backup in every repository that has it: the backup, what it builds on, and all WAL from it on stay until the hold is released, whatever retention says. A backup may be held several times; --release releases it from all of them. Without options the holds are listed.",
+    ],
+    forms: [[], ["STANZA"], ["STANZA", "SET"]],
+    settings: [...REPOSITORY, "allow-root"],
+    examples: [
+      "hindsight --stanza=main hold --set=20261121-024000F --reason='audit until March'",
+      "hindsight --stanza=main hold",
+      "hindsight --stanza=main hold --set=20261121-024000F --release",
+    ],
+    exits: [20, 21, 22],
+    writesRepository: true,
+    worksWhileStopped: true,
+    load: () => import("./commands/hold.ts"),
+  },
+  {
+    name: "annotate",
+    summary: "change the notes of a backup",
+    details: [
+      "Adds, replaces or, with an empty text, takes away notes of a backup. info and show-backup show them.",
+    ],
+    forms: [[], ["STANZA"], ["STANZA", "SET"]],
+    settings: [...REPOSITORY, "allow-root"],
+    examples: [
+      "hindsight --stanza=main annotate --set=20261121-024000F --annotation=reason='before upgrade'",
+      "hindsight --stanza=main annotate --set=latest --annotation=reason=",
+    ],
+    exits: [20, 21, 22],
+    writesRepository: true,
+    worksWhileStopped: true,
+    load: () => import("./commands/annotate.ts"),
+  },
+];
+
 const ARCHIVE_CARE_COMMANDS: readonly CommandSpec[] = [
+  {
+    name: "verify",
+    summary: "verify what the repository holds, and say what can still be restored",
+    details: [
+      "Reads every object: manifests, packs with all their blobs, WAL segments and their indexes, catalogues; checks sizes and hashes, expands, and follows every reference. Then it looks for WAL that is missing, and says which backups and which windows are left when everything damaged is taken away. It writes nothing.",
+      "--sample reads only a share, chosen at random, whole; --set verifies one backup with the WAL that makes it consistent. Findings end with 22, missing WAL alone with 31.",
+    ],
+    forms: [[], ["STANZA"], ["STANZA", "SET"]],
+    settings: [...REPOSITORY, "process-max"],
+    examples: [
+      "hindsight --stanza=main verify --process-max=2",
+      "hindsight --stanza=main verify --sample=5% --output=json",
+      "hindsight --stanza=main verify --set=latest",
+    ],
+    exits: [20, 21, 22, 31],
+    load: () => import("./commands/verify.ts"),
+  },
   {
     name: "index",
     summary: "tell which archived WAL has no index, and make missing ones",
@@ -164,7 +302,7 @@ const ARCHIVE_CARE_COMMANDS: readonly CommandSpec[] = [
     forms: [[], ["STANZA"]],
     settings: [...REPOSITORY, "dry-run", "allow-root"],
     examples: ["hindsight --stanza=main index", "hindsight --stanza=main index --rebuild"],
-    exits: [20, 21, 22, 23, 26],
+    exits: [20, 21, 22, 23, 26, 28],
     writesRepository: true,
     load: () => import("./commands/index.ts"),
   },
@@ -252,6 +390,37 @@ const RECOVERY_COMMANDS: readonly CommandSpec[] = [
 
 const OTHER_COMMANDS: readonly CommandSpec[] = [
   {
+    name: "repo-ls",
+    summary: "list a repository",
+    details: [
+      "PATH is the beginning of keys, as docs/repository-format.md has them; without it the whole repository is meant.",
+    ],
+    forms: [[], ["PATH"]],
+    settings: [...REPOSITORY],
+    examples: [
+      "hindsight repo-ls",
+      "hindsight repo-ls stanza/main/backup --recurse --output=json",
+      "hindsight repo-ls stanza/main/archive --recurse --filter='[0-9A-F]{24}$'",
+    ],
+    exits: [20, 21],
+    load: () => import("./commands/repo-ls.ts"),
+  },
+  {
+    name: "repo-get",
+    summary: "read one object of a repository",
+    details: [
+      "Prints the object's bytes as they are stored. With --decode it prints what is in it, proven by its checksums: a WAL file as PostgreSQL archived it, a fact as JSON.",
+    ],
+    forms: [["PATH"]],
+    settings: [...REPOSITORY],
+    examples: [
+      "hindsight repo-get repository.json --decode",
+      "hindsight repo-get stanza/main/archive/18-1/0000000100000000/000000010000000000000003 --decode",
+    ],
+    exits: [20, 21, 22],
+    load: () => import("./commands/repo-get.ts"),
+  },
+  {
     name: "version",
     summary: "print the version",
     forms: [[]],
@@ -277,7 +446,10 @@ export const COMMAND_GROUPS: readonly {
   readonly commands: readonly CommandSpec[];
 }[] = [
   { title: "Set up", commands: [...SETUP_COMMANDS, ...KEY_COMMANDS] },
-  { title: "Protect", commands: [...BACKUP_COMMANDS, ...ARCHIVE_CARE_COMMANDS] },
+  {
+    title: "Protect",
+    commands: [...BACKUP_COMMANDS, ...RETENTION_COMMANDS, ...ARCHIVE_CARE_COMMANDS],
+  },
   { title: "Recover", commands: RECOVERY_COMMANDS },
   { title: "Called by PostgreSQL", commands: ARCHIVE_COMMANDS },
   { title: "Other", commands: OTHER_COMMANDS },

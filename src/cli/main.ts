@@ -12,6 +12,7 @@ import { EXIT, failure, isFailure } from "../model/failure.ts";
 import type { CommandSpec } from "./command-spec.ts";
 import { assignArguments, findCommand } from "./commands.ts";
 import type { Output } from "./invocation.ts";
+import { refuseStopped } from "./stop-file.ts";
 import { openLog } from "./logging.ts";
 import { formatError, formatErrorJson } from "./render/error.ts";
 import { formatJson } from "./render/json.ts";
@@ -51,7 +52,10 @@ async function runLine(line: CommandLine, environment: Environment): Promise<num
   const spec = findCommand(word);
   const given = assignArguments(spec, words, line.options);
   const settings = await loadSettings({ command: spec.name, flags: given.flags, environment });
-  if (spec.writesRepository) refuseRoot(settings);
+  if (spec.writesRepository) {
+    refuseRoot(settings);
+    if (!spec.worksWhileStopped) await refuseStopped(settings);
+  }
   return runCommand(spec, settings, given.words);
 }
 

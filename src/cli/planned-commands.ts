@@ -3,17 +3,7 @@ import type { CommandName } from "../config/command-names.ts";
 
 /** One line about each, as in {@link CommandSpec.summary}. */
 export const PLANNED_COMMANDS: Readonly<Partial<Record<CommandName, string>>> = {
-  "stanza-upgrade": "follow a major upgrade of the cluster",
-  "stanza-delete": "remove a stanza",
   "receive-wal": "stream WAL by the replication protocol",
-  verify: "verify what the repository holds",
-  expire: "remove what retention no longer keeps",
-  annotate: "change the notes of a backup",
-  hold: "keep a backup and its WAL from expiring",
-  "repo-ls": "list a repository",
-  "repo-get": "read one object of a repository",
-  start: "let work on a stanza go on",
-  stop: "stop all work on a stanza",
   incident: "the recovery case: attempts, findings, report",
   drill: "rehearse a recovery and measure it",
   bisect: "find the first commit after which a query is no longer true",

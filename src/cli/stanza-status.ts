@@ -9,6 +9,7 @@ import { type ArchiverStatus, readArchiverStatus } from "../postgres/archiver-st
 import { connect } from "../postgres/connection.ts";
 import { readRecoveryWindows, type RecoveryWindows } from "../recovery/window.ts";
 import { listBackupHeaders } from "../repository/backup-headers.ts";
+import { type Hold, listHolds } from "../repository/hold.ts";
 import type { ManifestHeader } from "../repository/manifest.ts";
 import type { Repository } from "../repository/repository.ts";
 import { listStanzas, readStanza, type StanzaRecord } from "../repository/stanza.ts";
@@ -37,6 +38,7 @@ export interface StanzaInRepository {
   readonly problem?: string;
   readonly record?: StanzaRecord;
   readonly backups: readonly ManifestHeader[];
+  readonly holds: readonly Hold[];
   readonly extremes?: { readonly min: string; readonly max: string } | undefined;
   /** What can be recovered, or why that could not be found out; undefined for a stanza that cannot be read. */
   readonly recovery?: RecoveryWindows | { readonly problem: string };
@@ -125,7 +127,7 @@ async function readInRepository(
   context: Context,
 ): Promise<StanzaInRepository> {
   const cipher = repository?.record.cipher ?? "none";
-  const nothing = { number, cipher, backups: [], unindexed: [] };
+  const nothing = { number, cipher, backups: [], holds: [], unindexed: [] };
   if (!repository) return { ...nothing, status: "other", problem: problem?.message ?? "" };
   try {
     const record = await readStanza(repository, stanza, context);
@@ -135,6 +137,7 @@ async function readInRepository(
       ...nothing,
       record,
       backups,
+      holds: await listHolds(repository, stanza, context),
       extremes: await segmentExtremes(archive, context),
       recovery: await readRecovery(archive, backups, context),
       unindexed: await unindexedSpans(archive, { sparesNewest: true }, context),

@@ -135,7 +135,7 @@ archive-push-queue-max=1GB
   expect(settings.get("start-fast")).toBe(true);
   expect(settings.get("archive-push-queue-max")).toBe(1_073_741_824);
   expect(settings.warnings).toEqual([
-    "without effect in this release: archive-async, archive-push-queue-max, repo1-retention-diff, repo1-retention-full",
+    "without effect in this release: archive-async, archive-push-queue-max",
   ]);
 });
 

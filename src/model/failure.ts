@@ -137,6 +137,10 @@ export const FAILURES = {
     means: "The configured passphrase or key file cannot be read, or others can read it, too.",
   },
   KEY_WRONG: { exit: 26, means: "The passphrase or key does not open the repository." },
+  STANZA_IN_USE: {
+    exit: 27,
+    means: "The stanza is to be deleted, but it is not stopped or its server still runs.",
+  },
   LOCK_HELD: { exit: 27, means: "Another process works on the same stanza." },
   STOPPED: { exit: 28, means: "Work on the stanza was stopped by an operator." },
   INTERRUPTED: { exit: 28, means: "The command was interrupted and cleaned up after itself." },
@@ -165,6 +169,11 @@ export const FAILURES = {
   BACKUP_ABORTED: {
     exit: 11,
     means: "The backup cannot be used because the cluster changed under it.",
+  },
+  BACKUP_HELD: { exit: 27, means: "The backup must not expire, because it is held." },
+  BACKUP_LAST: {
+    exit: 2,
+    means: "The last backup that can be restored would expire, and --force was not given.",
   },
   BACKUP_REVOKED: {
     exit: 27,

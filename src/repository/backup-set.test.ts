@@ -3,10 +3,10 @@ import { createContext } from "../base/context.ts";
 import { createLog } from "../base/log.ts";
 import { sha256 } from "../codec/digest.ts";
 import { type BackupLabel, parseBackupLabel } from "../model/backup-label.ts";
+import { createTombstone } from "./backup-removal.ts";
 import {
   commitBackup,
   createIntent,
-  createTombstone,
   listBackups,
   newestLabel,
   readBackupSet,

@@ -150,18 +150,6 @@ export async function revokeBackup(
   return outcome.state;
 }
 
-/** Hides a backup. Doing it again changes nothing. What is to be checked before: rules of retention/. */
-export async function createTombstone(
-  repository: Repository,
-  stanza: StanzaName,
-  label: BackupLabel,
-  { reason, context }: { readonly reason: string; readonly context: Context },
-): Promise<void> {
-  const key = backupKey(stanza, label, "tombstone");
-  const value = { reason, createdAt: context.clock.now().toString() };
-  await putFact(repository, key, { value, context });
-}
-
 /** Whether a backup is on its way out. Ask only after the intent that names it was created. */
 export async function isRemoved(
   { store }: Repository,
@@ -212,7 +200,10 @@ export async function readBackupSet(
   async function sortByOutcome(label: BackupLabel): Promise<void> {
     try {
       const outcome = await readOutcome(repository, stanza, label, context);
-      set[outcome?.state ?? "unfinished"].push(label);
+      // It would look unfinished, and whoever trusts that would take from it what it needs.
+      if (!outcome)
+        throw corrupt(backupKey(stanza, label, "outcome"), "it was listed but is not there");
+      set[outcome.state].push(label);
     } catch (error) {
       if (!isFailure(error, "OBJECT_CORRUPT", "REPOSITORY_FORMAT_UNKNOWN")) throw error;
       set.damaged.push({ label, error });
@@ -265,7 +256,7 @@ async function listParts(
 }
 
 /** Order of beginning: a label's own time is its last part, whatever full backup it builds on. */
-function compareLabels(left: BackupLabel, right: BackupLabel): number {
+export function compareLabels(left: BackupLabel, right: BackupLabel): number {
   const own = (label: BackupLabel): string => label.slice(-16) + label;
   return own(left) < own(right) ? -1 : own(left) > own(right) ? 1 : 0;
 }

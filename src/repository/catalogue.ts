@@ -15,6 +15,7 @@ import { catalogueKey, cataloguesPrefix, parseCatalogueName } from "./keys.ts";
 import { encodeFrame, FrameReader } from "./object-frame.ts";
 import { encodeObjectHeader, type ObjectHeader } from "./object-header.ts";
 import { ObjectReader } from "./object-reader.ts";
+import { removeAll } from "./remove-all.ts";
 import type { Repository } from "./repository.ts";
 
 /** Lines are gathered into frames of this size, and none may be longer. */
@@ -141,4 +142,17 @@ export async function listCatalogues(
   const names = await listNames(repository.store, prefix, { signal: context.signal });
   // Keys sort by timeline and position.
   return names.map(parseCatalogueName).filter((place) => place !== undefined);
+}
+
+/** Removes snapshots. */
+export async function removeCatalogues(
+  repository: Repository,
+  stanza: StanzaName,
+  { places, context }: { readonly places: readonly CataloguePlace[]; readonly context: Context },
+): Promise<void> {
+  await removeAll(
+    repository,
+    places.map((place) => catalogueKey(stanza, place)),
+    context,
+  );
 }

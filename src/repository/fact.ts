@@ -72,6 +72,34 @@ export async function readFact<Value>(
   return (await readStoredFact(place.store, request))?.value;
 }
 
+/**
+ * Reads a fact without knowing what it should say: it is there, whole, and JSON in its one spelling.
+ *
+ * @throws {HindsightError} `OBJECT_CORRUPT`, also when it is not there, `REPOSITORY_FORMAT_UNKNOWN`
+ */
+export async function checkFact(place: FactPlace, key: ObjectKey, context: Context): Promise<void> {
+  const parse = (fields: JsonFields): true => {
+    fields.takeRest();
+    return true;
+  };
+  if (await readFact(place, key, { parse, context })) return;
+  throw corrupt(key, "it was listed but is not there");
+}
+
+/**
+ * The JSON of a fact, whatever it says.
+ *
+ * @returns undefined when there is no such object.
+ * @throws {HindsightError} `OBJECT_CORRUPT`, also for an object that is no fact, `REPOSITORY_FORMAT_UNKNOWN`
+ */
+export function readFactText(
+  place: FactPlace,
+  key: ObjectKey,
+  context: Context,
+): Promise<string | undefined> {
+  return readFact(place, key, { parse: (fields) => JSON.stringify(fields.takeRest()), context });
+}
+
 /** {@link readFact} for a repository whose id may not be known yet. */
 export async function readStoredFact<Value>(
   store: Repository["store"],

@@ -34,6 +34,11 @@ export const STANZAS_PREFIX = "stanza/";
 const BACKUP_PARTS = ["intent", "manifest", "outcome", "tombstone"] as const;
 export type BackupPart = (typeof BACKUP_PARTS)[number];
 
+/** Everything of one stanza. */
+export function stanzaPrefix(stanza: StanzaName): string {
+  return `${STANZAS_PREFIX}${stanza}/`;
+}
+
 /** Where the records of one stanza's clusters are. */
 export function stanzaRecordPrefix(stanza: StanzaName): string {
   return `${STANZAS_PREFIX}${stanza}/stanza/`;
@@ -106,6 +111,66 @@ export function packKey(stanza: StanzaName, label: BackupLabel, number: number):
   return `${STANZAS_PREFIX}${stanza}/pack/${label}/${String(number).padStart(8, "0")}`;
 }
 
+/** Where the packs of all backups of a stanza are. */
+export function packsPrefix(stanza: StanzaName): string {
+  return `${STANZAS_PREFIX}${stanza}/pack/`;
+}
+
+/** The label and number of a key below {@link packsPrefix}; undefined for one that this release does not know. */
+export function parsePackKey(
+  stanza: StanzaName,
+  key: ObjectKey,
+): { readonly label: BackupLabel; readonly number: number } | undefined {
+  const [label, digits, ...rest] = key.slice(packsPrefix(stanza).length).split("/");
+  if (label === undefined || !isBackupLabel(label) || rest.length > 0) return undefined;
+  if (digits === undefined || !/^[0-9]{8}$/.test(digits)) return undefined;
+  return { label, number: Number(digits) };
+}
+
+/** Where the holds on backups of a stanza are. */
+export function holdsPrefix(stanza: StanzaName): string {
+  return `${STANZAS_PREFIX}${stanza}/hold/`;
+}
+
+/** One hold on a backup; a backup may have several, counted from 1. */
+export function holdKey(stanza: StanzaName, label: BackupLabel, number: number): ObjectKey {
+  return `${holdsPrefix(stanza)}${label}/${number}`;
+}
+
+/** The label and number of a key below {@link holdsPrefix}; undefined for one that this release does not know. */
+export function parseHoldKey(stanza: StanzaName, key: ObjectKey): NumberedFact | undefined {
+  return parseNumberedFact(key.slice(holdsPrefix(stanza).length));
+}
+
+/** A fact about a backup of which there may be several. */
+export interface NumberedFact {
+  readonly label: BackupLabel;
+  /** Counted from 1. */
+  readonly number: number;
+}
+
+function parseNumberedFact(name: string): NumberedFact | undefined {
+  const [label, digits, ...rest] = name.split("/");
+  if (label === undefined || !isBackupLabel(label) || rest.length > 0) return undefined;
+  if (digits === undefined || !/^[1-9][0-9]{0,8}$/.test(digits)) return undefined;
+  return { label, number: Number(digits) };
+}
+
+/** Where the changes of backups' notes are. */
+export function annotationsPrefix(stanza: StanzaName): string {
+  return `${STANZAS_PREFIX}${stanza}/annotation/`;
+}
+
+/** One change of a backup's notes, counted from 1. */
+export function annotationKey(stanza: StanzaName, label: BackupLabel, number: number): ObjectKey {
+  return `${annotationsPrefix(stanza)}${label}/${number}`;
+}
+
+/** The label and number of a key below {@link annotationsPrefix}; undefined for one that this release does not know. */
+export function parseAnnotationKey(stanza: StanzaName, key: ObjectKey): NumberedFact | undefined {
+  return parseNumberedFact(key.slice(annotationsPrefix(stanza).length));
+}
+
 /** Where the catalogue snapshots of a stanza are. */
 export function cataloguesPrefix(stanza: StanzaName): string {
   return `${STANZAS_PREFIX}${stanza}/catalogue/`;
@@ -127,4 +192,14 @@ export function parseCatalogueName(name: string): CataloguePlace | undefined {
   const [, id, position] = /^([0-9A-F]{8})-([0-9A-F]{16})$/.exec(name) ?? [];
   if (id === undefined || id === "00000000") return undefined;
   return { timeline: timeline(Number.parseInt(id, 16)), lsn: lsn(BigInt(`0x${position}`)) };
+}
+
+/** Where all facts of a stanza are that are no gaps: its clusters, and what lies beside its backups. */
+export function factPrefixes(stanza: StanzaName): readonly string[] {
+  return [
+    stanzaRecordPrefix(stanza),
+    backupsPrefix(stanza),
+    holdsPrefix(stanza),
+    annotationsPrefix(stanza),
+  ];
 }

@@ -10,7 +10,14 @@ import {
   STANZA,
   storedBytes,
 } from "./repository.fixture.ts";
-import { archiveId, createStanza, listStanzas, readStanza } from "./stanza.ts";
+import {
+  archiveId,
+  createStanza,
+  listStanzaRecords,
+  listStanzas,
+  readStanza,
+  upgradeStanza,
+} from "./stanza.ts";
 
 const KEY = "stanza/main/stanza/1";
 
@@ -86,4 +93,22 @@ test("the highest number is the current cluster, counted as a number", async () 
     code: "OBJECT_CORRUPT",
     context: { key: "stanza/main/stanza/10" },
   });
+});
+
+test("an upgrade adds a record, once, and what came before stays", async () => {
+  const { repository, context } = await createFixture();
+  const facts = { ...CLUSTER, majorVersion: 19, systemIdentifier: systemIdentifier(4711n) };
+  const same = await upgradeStanza(repository, STANZA, CLUSTER, context);
+  expect(same).toMatchObject({ created: false, record: { number: 1 } });
+  const upgraded = await upgradeStanza(repository, STANZA, facts, context);
+  expect(upgraded).toMatchObject({ created: true, record: { ...facts, number: 2, databaseId: 2 } });
+  expect(await upgradeStanza(repository, STANZA, facts, context)).toMatchObject({
+    created: false,
+    record: { number: 2 },
+  });
+  const records = await listStanzaRecords(repository, STANZA, context);
+  expect(records.map((record) => archiveId(record))).toEqual(["18-1", "19-2"]);
+  await expect(
+    upgradeStanza(repository, stanzaName("nobody"), facts, context),
+  ).rejects.toMatchObject({ code: "STANZA_UNKNOWN" });
 });

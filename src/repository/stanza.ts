@@ -56,6 +56,35 @@ export async function createStanza(
 }
 
 /**
+ * Records that the stanza's cluster is another one now, as after pg_upgrade. What the former one archived stays its own.
+ *
+ * @returns the current record; `created` is false when it is this cluster's already.
+ * @throws {HindsightError} `STANZA_UNKNOWN`, `OBJECT_CORRUPT`; `CLUSTER_MISMATCH` when another cluster came first.
+ */
+export async function upgradeStanza(
+  repository: Repository,
+  name: StanzaName,
+  facts: ClusterIdentity,
+  context: Context,
+): Promise<{ readonly record: StanzaRecord; readonly created: boolean }> {
+  const former = await readStanza(repository, name, context);
+  if (isSame(former, facts)) return { record: former, created: false };
+  const number = former.number + 1;
+  const databaseId = former.databaseId + 1;
+  const record = { ...facts, number, databaseId, createdAt: context.clock.now() };
+  const value = formatRecord(record);
+  const outcome = await putFact(repository, stanzaRecordKey(name, number), { value, context });
+  const stored = await readStanza(repository, name, context);
+  return { record: requireSame(name, stored, facts), created: outcome === "created" };
+}
+
+function isSame(record: StanzaRecord, facts: ClusterIdentity): boolean {
+  return Object.keys(IDENTITY_NAMES).every(
+    (key) => record[key as keyof ClusterIdentity] === facts[key as keyof ClusterIdentity],
+  );
+}
+
+/**
  * The current record of a stanza.
  *
  * @throws {HindsightError} `STANZA_UNKNOWN`, `OBJECT_CORRUPT`
@@ -67,10 +96,32 @@ export async function readStanza(
 ): Promise<StanzaRecord> {
   const record = await readCurrent(repository, name, context);
   if (record) return record;
-  throw failure("STANZA_UNKNOWN", `the repository has no stanza "${name}"`, {
+  throw unknownStanza(repository, name);
+}
+
+function unknownStanza(repository: Repository, name: StanzaName): Error {
+  return failure("STANZA_UNKNOWN", `the repository has no stanza "${name}"`, {
     hint: "`hindsight info` lists the stanzas; `hindsight stanza-create` makes one.",
     context: { stanza: name, repository: repository.store.description },
   });
+}
+
+/**
+ * Every cluster that the stanza has had, oldest first; the last one is the current one.
+ *
+ * @throws {HindsightError} `STANZA_UNKNOWN`, `OBJECT_CORRUPT`
+ */
+export async function listStanzaRecords(
+  repository: Repository,
+  name: StanzaName,
+  context: Context,
+): Promise<readonly StanzaRecord[]> {
+  const records: StanzaRecord[] = [];
+  for (const number of await recordNumbers(repository, name, context)) {
+    records.push(await readRecord(repository, { name, number }, context));
+  }
+  if (records.length > 0) return records;
+  throw unknownStanza(repository, name);
 }
 
 /** The names of all stanzas, sorted. */
@@ -101,11 +152,26 @@ async function readCurrent(
   name: StanzaName,
   context: Context,
 ): Promise<StanzaRecord | undefined> {
+  const number = (await recordNumbers(repository, name, context)).at(-1);
+  return number === undefined ? undefined : readRecord(repository, { name, number }, context);
+}
+
+async function recordNumbers(
+  repository: Repository,
+  name: StanzaName,
+  context: Context,
+): Promise<readonly number[]> {
   const prefix = stanzaRecordPrefix(name);
   const names = await listNames(repository.store, prefix, { signal: context.signal });
   const numbers = names.filter((text) => /^[1-9][0-9]{0,5}$/.test(text)).map(Number);
-  if (numbers.length === 0) return undefined;
-  const number = Math.max(...numbers);
+  return numbers.toSorted((left, right) => left - right);
+}
+
+async function readRecord(
+  repository: Repository,
+  { name, number }: { readonly name: StanzaName; readonly number: number },
+  context: Context,
+): Promise<StanzaRecord> {
   const key = stanzaRecordKey(name, number);
   const parse = (fields: JsonFields): StanzaRecord => parseRecord(fields, number);
   const record = await readFact(repository, key, { parse, context });
@@ -129,7 +195,7 @@ function requireSame(name: StanzaName, record: StanzaRecord, facts: ClusterIdent
       "CLUSTER_MISMATCH",
       `stanza "${name}" belongs to another cluster: its ${title} is ${record[key]}, this cluster's is ${facts[key]}`,
       {
-        hint: "Use another stanza name for another cluster; check pg1-path and pg1-port when it should be the same.",
+        hint: "Use another stanza name for another cluster; check pg1-path and pg1-port when it should be the same. After a major upgrade run `hindsight stanza-upgrade`.",
         context: { stanza: name, recorded: record[key], found: facts[key] },
       },
     );

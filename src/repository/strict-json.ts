@@ -138,6 +138,13 @@ export class JsonFields {
     return this.fields(key).#takeTexts();
   }
 
+  /** Takes whatever is left, for whoever only shows it or wants to know that it is whole. */
+  takeRest(): Json {
+    const rest = Object.fromEntries(this.#rest);
+    this.#rest.clear();
+    return rest;
+  }
+
   /** @throws {JsonShapeError} when a key was not taken. */
   end(): void {
     for (const key of this.#rest.keys()) throw new JsonShapeError(`"${key}" is not known`);

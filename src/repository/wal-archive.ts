@@ -246,12 +246,19 @@ export async function recordGap(
 export async function listGaps(archive: WalArchive, context: Context): Promise<readonly WalGap[]> {
   const prefix = gapPrefix(archive);
   const names = await listNames(archive.repository.store, prefix, { signal: context.signal });
-  return names.map((name) => parseStored(prefix + name, () => parseGapName(prefix, name)));
+  return names.map((name) =>
+    parseStored(prefix + name, () => {
+      const gap = parseGapName(name);
+      if (gap) return gap;
+      throw corrupt(prefix + name, "its name is not that of a gap");
+    }),
+  );
 }
 
-function parseGapName(prefix: string, name: string): WalGap {
+/** What the name of a recorded gap says; undefined for another name. */
+export function parseGapName(name: string): WalGap | undefined {
   const [, timeline, begin, end] = GAP_NAME.exec(name) ?? [];
-  if (timeline === undefined) throw corrupt(prefix + name, "its name is not that of a gap");
+  if (timeline === undefined) return undefined;
   return {
     timeline: parseTimelineDigits(timeline),
     begin: lsn(BigInt(`0x${begin}`)),

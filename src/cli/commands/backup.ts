@@ -10,6 +10,7 @@ import { showPath } from "../../model/byte-path.ts";
 import { HINDSIGHT_VERSION } from "../../model/version.ts";
 import { backupJson } from "../catalogue.ts";
 import { connectionSettings, programDirectory } from "../cluster.ts";
+import { expireAfterBackup } from "../expire-run.ts";
 import type { Invocation } from "../invocation.ts";
 import { backupPlanJson, backupPlanText } from "../render/backup-plan.ts";
 import { createProgressLine, formatBar } from "../render/progress.ts";
@@ -42,6 +43,7 @@ export async function run(invocation: Invocation): Promise<number> {
   }
   log.info(`backup command end: completed in ${formatDuration(seconds)}`);
   output.result(summary(result), backupJson(header, seconds));
+  await expireAfterBackup(invocation, header.label);
   return header.pageErrors.length > 0 ? EXIT.donePageErrors : EXIT.done;
 }
 

@@ -4,7 +4,9 @@ import { showPath } from "../../model/byte-path.ts";
 import { EXIT, failure } from "../../model/failure.ts";
 import { formatLsn } from "../../model/lsn.ts";
 import { describeInstant } from "../../model/timestamp.ts";
-import { type ManifestHeader, readManifestHeader } from "../../repository/manifest.ts";
+import { readBackupHeader } from "../../repository/backup-headers.ts";
+import { type Hold, listHolds } from "../../repository/hold.ts";
+import type { ManifestHeader } from "../../repository/manifest.ts";
 import { backupJson, references, resolveLabel, setSizeBytes } from "../catalogue.ts";
 import type { Invocation } from "../invocation.ts";
 import type { JsonValue } from "../render/json.ts";
@@ -17,12 +19,16 @@ export async function run({ settings, words, context, output }: Invocation): Pro
   if (text === undefined) throw failure("COMMAND_ARGUMENT_INVALID", "show-backup needs a label");
   const archive = await openArchive(settings, firstRepository(settings), context);
   const label = await resolveLabel(text, archive, context);
-  const header = await readManifestHeader(archive.repository, archive.stanza, label, context);
-  output.result(describe(header, archive.stanza), detailsJson(header, archive.stanza));
+  const { repository, stanza } = archive;
+  const header = await readBackupHeader(repository, stanza, label, context);
+  const holds = (await listHolds(repository, stanza, context)).filter(
+    (hold) => hold.label === label,
+  );
+  output.result(describe(header, stanza, holds), detailsJson(header, stanza, holds));
   return EXIT.done;
 }
 
-function describe(header: ManifestHeader, stanza: string): string {
+function describe(header: ManifestHeader, stanza: string, holds: readonly Hold[]): string {
   const zone = header.settings["TimeZone"] ?? "UTC";
   const reference = references(header);
   const seconds = (header.stopTime.epochMilliseconds - header.startTime.epochMilliseconds) / 1000;
@@ -70,6 +76,7 @@ function describe(header: ManifestHeader, stanza: string): string {
       header.tablespaces.filter(isElsewhere).map((each) => [each.name, each.location]),
     ],
     ["Annotations:", Object.entries(header.annotations)],
+    ["Held:", holds.map(({ facts }) => [facts?.by ?? "unknown", facts?.reason ?? "unreadable"])],
     [
       "Damaged pages:",
       header.pageErrors.map(({ path, blocks }) => [showPath(path), `blocks ${blocks.join(", ")}`]),
@@ -87,7 +94,11 @@ function isElsewhere({ location }: { readonly location: string }): boolean {
   return location !== "";
 }
 
-function detailsJson(header: ManifestHeader, stanza: string): Record<string, JsonValue> {
+function detailsJson(
+  header: ManifestHeader,
+  stanza: string,
+  holds: readonly Hold[],
+): Record<string, JsonValue> {
   return {
     ...backupJson(header),
     stanza,
@@ -105,6 +116,7 @@ function detailsJson(header: ManifestHeader, stanza: string): Record<string, Jso
     databases: header.databases.map(({ oid, name }) => ({ oid, name })),
     tablespaces: header.tablespaces.map(({ oid, name, location }) => ({ oid, name, location })),
     annotations: { ...header.annotations },
+    holds: holds.map(({ facts }) => ({ reason: facts?.reason ?? null, by: facts?.by ?? null })),
     pageErrors: header.pageErrors.map(({ path, blocks }) => ({ file: showPath(path), blocks })),
   };
 }

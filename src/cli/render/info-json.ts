@@ -84,7 +84,10 @@ function databaseJson({ number, record }: StanzaInRepository): JsonValue {
   };
 }
 
-function backupJson(header: ManifestHeader, { number, record }: StanzaInRepository): JsonValue {
+function backupJson(
+  header: ManifestHeader,
+  { number, record, holds }: StanzaInRepository,
+): JsonValue {
   const { sizeBytes, repositorySizeBytes } = header;
   const reference = references(header);
   return {
@@ -93,6 +96,9 @@ function backupJson(header: ManifestHeader, { number, record }: StanzaInReposito
     backrest: { format: PGBACKREST_FORMAT, version: header.hindsightVersion || HINDSIGHT_VERSION },
     database: { id: record?.databaseId, "repo-key": number },
     error: header.pageErrors.length > 0,
+    hold: holds
+      .filter(({ label }) => label === header.label)
+      .map(({ facts }) => ({ reason: facts?.reason ?? null, by: facts?.by ?? null })),
     info: {
       delta: header.deltaSizeBytes,
       repository: { delta: repositorySizeBytes, size: setSizeBytes(header) },

@@ -85,10 +85,13 @@ function windowLine({ timeline, earliest, latest, backups }: RecoveryWindow, zon
 function backupBlocks(repository: StanzaInRepository, label?: string): readonly string[] {
   return repository.backups
     .filter((header) => label === undefined || header.label === label)
-    .flatMap((header) => ["", ...backupBlock(header, repository.number)]);
+    .flatMap((header) => ["", ...backupBlock(header, repository)]);
 }
 
-function backupBlock(header: ManifestHeader, number: number): readonly string[] {
+function backupBlock(
+  header: ManifestHeader,
+  { number, holds }: StanzaInRepository,
+): readonly string[] {
   const { sizeBytes, deltaSizeBytes, repositorySizeBytes, pageErrors } = header;
   const zone = header.settings["TimeZone"] ?? "UTC";
   const size = formatSize(sizeBytes);
@@ -105,6 +108,9 @@ function backupBlock(header: ManifestHeader, number: number): readonly string[] 
       ? []
       : [`            backup reference list: ${reference.join(", ")}`]),
     ...(annotations.length === 0 ? [] : [`            annotation(s): ${annotations.join(", ")}`]),
+    ...holds
+      .filter(({ label }) => label === header.label)
+      .map(({ facts }) => `            held: ${facts?.reason ?? "what it says cannot be read"}`),
     ...(pageErrors.length === 0 ? [] : ["            error(s) detected during backup"]),
   ];
 }

@@ -22,6 +22,14 @@ export function writeResult(text: string): void {
   if (text !== "") process.stdout.write(text.endsWith("\n") ? text : `${text}\n`);
 }
 
+/** Writes a result that is no text; resolves when the reader took it. */
+export async function writeBytes(bytes: Uint8Array): Promise<void> {
+  eraseLiveLine();
+  await new Promise<void>((resolve) => {
+    process.stdout.write(bytes, () => resolve());
+  });
+}
+
 /** Writes lines for the person who watches. */
 export function writeNotice(text: string): void {
   eraseLiveLine();

@@ -67,6 +67,29 @@ export const BACKUP_OPTIONS = {
       "number of an extension's resource manager whose WAL names every block that it changes; may be repeated",
     example: "128",
   },
+  sample: {
+    type: "string",
+    default: "100%",
+    commands: ["verify"],
+    commandLineOnly: true,
+    summary:
+      "share of packs and WAL that verify reads whole; of the rest it sees that they are there",
+    example: "5%",
+  },
+  reason: {
+    type: "string",
+    commands: ["hold"],
+    commandLineOnly: true,
+    summary: "why the backup is held",
+    example: "audit until March",
+  },
+  release: {
+    type: "boolean",
+    default: "n",
+    commands: ["hold"],
+    commandLineOnly: true,
+    summary: "release the backup from all of its holds",
+  },
   exclude: {
     type: "list",
     summary: "path below the data directory to leave out; may be repeated",
@@ -75,9 +98,16 @@ export const BACKUP_OPTIONS = {
   "expire-auto": {
     type: "boolean",
     default: "y",
-    present: "n",
     summary: "expire after a backup",
-    effect: "none",
+  },
+  "expire-grace": {
+    type: "time",
+    min: 0,
+    max: 31_536_000_000,
+    default: "1d",
+    summary:
+      "how long what expired stays for the restores that read it; longer than any restore and any backup takes",
+    example: "1d",
   },
   resume: {
     type: "boolean",
@@ -96,7 +126,7 @@ export const BACKUP_OPTIONS = {
     type: "boolean",
     default: "y",
     summary: "ask the running server; with --no-online the data directory alone is read",
-    commands: ["stanza-create", "backup"],
+    commands: ["stanza-create", "stanza-upgrade", "backup"],
   },
   "detail-level": {
     type: "enum",
@@ -113,13 +143,11 @@ export const BACKUP_OPTIONS = {
     commands: ["expire"],
     commandLineOnly: true,
     summary: "expire the oldest full backup",
-    effect: "refused",
   },
   "archive-expire-before": {
     type: "string",
     commands: ["expire"],
     commandLineOnly: true,
-    summary: "expire WAL before this segment",
-    effect: "refused",
+    summary: "expire WAL before this segment, but for what makes backups consistent",
   },
 } as const;

@@ -58,6 +58,44 @@ export const GENERAL_OPTIONS = {
     summary: "print what would be done and change nothing",
     commandLineOnly: true,
   },
+  recurse: {
+    type: "boolean",
+    default: "n",
+    commands: ["repo-ls"],
+    commandLineOnly: true,
+    summary: "list everything below the path",
+  },
+  filter: {
+    type: "string",
+    commands: ["repo-ls"],
+    commandLineOnly: true,
+    summary: "only names that this regular expression matches",
+    example: "[0-9A-F]{24}$",
+  },
+  sort: {
+    type: "enum",
+    values: ["asc", "desc", "none"],
+    default: "asc",
+    commands: ["repo-ls"],
+    commandLineOnly: true,
+    summary: "order of the names",
+    example: "desc",
+  },
+  decode: {
+    type: "boolean",
+    default: "n",
+    commands: ["repo-get"],
+    commandLineOnly: true,
+    summary:
+      "what is in the object instead of its bytes: a WAL file as it was archived, a fact as JSON",
+  },
+  "ignore-missing": {
+    type: "boolean",
+    default: "n",
+    commands: ["repo-get"],
+    commandLineOnly: true,
+    summary: "an object that is not there is no error, and nothing is printed",
+  },
   help: {
     type: "boolean",
     default: "n",
@@ -138,8 +176,7 @@ export const GENERAL_OPTIONS = {
   "lock-path": {
     type: "path",
     default: "/tmp/hindsight",
-    summary: "directory of lock files",
-    effect: "none",
+    summary: "directory of stop files",
   },
   "spool-path": {
     type: "path",

@@ -81,7 +81,6 @@ export const REPOSITORY_OPTIONS = {
     max: 9_999_999,
     summary: "full backups to keep, counted or in days",
     example: "2",
-    effect: "none",
   },
   "repo-retention-full-type": {
     group: "repo",
@@ -89,7 +88,6 @@ export const REPOSITORY_OPTIONS = {
     values: ["count", "time"],
     default: "count",
     summary: "whether retention-full counts backups or days",
-    effect: "none",
   },
   "repo-retention-diff": {
     group: "repo",
@@ -98,7 +96,6 @@ export const REPOSITORY_OPTIONS = {
     max: 9_999_999,
     summary: "differential backups to keep",
     example: "4",
-    effect: "none",
   },
   "repo-retention-archive": {
     group: "repo",
@@ -106,7 +103,6 @@ export const REPOSITORY_OPTIONS = {
     min: 1,
     max: 9_999_999,
     summary: "backups whose WAL is kept continuously",
-    effect: "none",
   },
   "repo-retention-archive-type": {
     group: "repo",
@@ -114,7 +110,6 @@ export const REPOSITORY_OPTIONS = {
     values: ["full", "diff", "incr"],
     default: "full",
     summary: "which backups retention-archive counts",
-    effect: "none",
   },
   "repo-retention-history": {
     group: "repo",

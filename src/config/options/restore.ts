@@ -4,7 +4,7 @@
 export const RESTORE_OPTIONS = {
   set: {
     type: "string",
-    commands: ["restore", "target", "info", "verify", "expire", "annotate"],
+    commands: ["restore", "target", "info", "verify", "expire", "annotate", "hold"],
     commandLineOnly: true,
     summary: "label of the backup, or latest; restore chooses by the target when it is left out",
     example: "20261121-024000F",
