@@ -6,5 +6,9 @@ import { main } from "./main.ts";
 const LINGER_MAX_MS = 2_000;
 
 process.exitCode = 1;
-process.exitCode = await main({ words: process.argv.slice(2), environment: process.env });
-setTimeout(() => process.exit(), LINGER_MAX_MS).unref();
+// No await of the module itself: the built program is CommonJS, which has none. What main throws is our own mistake and
+// ends the process with 1 and a trace.
+void main({ words: process.argv.slice(2), environment: process.env }).then((status) => {
+  process.exitCode = status;
+  setTimeout(() => process.exit(), LINGER_MAX_MS).unref();
+});

@@ -22,7 +22,7 @@ let root: string;
 beforeEach(() => {
   root = mkdtempSync(join(tmpdir(), "hindsight-launcher-"));
   mkdirSync(join(root, "bin"));
-  mkdirSync(join(root, "dist", "cli"), { recursive: true });
+  mkdirSync(join(root, "dist", "program"), { recursive: true });
   mkdirSync(join(root, "path"));
   mkdirSync(join(root, "data"));
   for (const name of ["hindsight", "check-node.cjs"]) {
@@ -38,7 +38,7 @@ afterEach(() => {
 /** A program of package.json's kind that does what `body` says. */
 function install(body: string): void {
   writeFileSync(join(root, "package.json"), '{"type":"module"}');
-  writeFileSync(join(root, "dist", "cli", "entry.js"), body);
+  writeFileSync(join(root, "dist", "program", "entry.cjs"), body);
 }
 
 /** A `node` on the path that is this shell script. */
@@ -156,7 +156,7 @@ test.each([
   ["process.abort()", 1],
   ['process.kill(process.pid, "SIGKILL"); setInterval(() => {}, 1000)', 1],
   ["syntax error", 1],
-  ["await new Promise(() => {})", 13],
+  ["process.exitCode = 125", 125],
 ])("archive-push with a program that does %j ends %i", (body, status) => {
   install(body);
   realNode();
@@ -173,7 +173,7 @@ test.each([
   ["process.exit(126)", 200],
   ["process.abort()", 200],
   ["syntax error", 200],
-  ["await new Promise(() => {})", 200],
+  ["process.exitCode = 1; new Promise(() => {})", 200],
 ])("archive-get with a program that does %j ends %i", (body, status) => {
   install(body);
   realNode();
@@ -235,7 +235,7 @@ test("a missing program is an error that PostgreSQL understands", () => {
   realNode();
   expect(run(["archive-get", "x", "y"]).status).toBe(200);
   expect(run(["archive-push", "x"]).status).toBe(1);
-  expect(run(["info"]).stderr).toContain("entry.js is missing");
+  expect(run(["info"]).stderr).toContain("entry.cjs is missing");
 });
 
 test("help on archive-get is not guarded", () => {
