@@ -31,6 +31,7 @@ import { CONTROL_FILE, Places, topMode } from "./places.ts";
 import type { RestorePlan } from "./plan.ts";
 import { targetSetting } from "./recovery-settings.ts";
 import type { TablespacePlan } from "./tablespaces.ts";
+import { fillWalSpool, type SpoolSource } from "./wal-spool.ts";
 
 /** Where a plan's bytes come from, and who is told how far it is. */
 export interface PerformOptions {
@@ -128,8 +129,14 @@ async function restoreInto(places: Places, work: Work, context: Context): Promis
   );
   await writer.writeAll(entries);
   await writeOwnFiles(places, writer, work);
-  context.log.info("make restored files durable", { fileCount: writer.files.length });
-  await places.sync(writer, context.signal);
+  // The processor has nothing to do while the disk has.
+  const spool = fillWalSpool(plan.walAhead, spoolSource(places, work), context);
+  try {
+    context.log.info("make restored files durable", { fileCount: writer.files.length });
+    await places.sync(writer, context.signal);
+  } finally {
+    await spool;
+  }
   context.signal.throwIfAborted();
   await places.data.removeFile(MARKER_FILE);
   await places.data.syncDirectory(ROOT_PATH);
@@ -137,6 +144,16 @@ async function restoreInto(places: Places, work: Work, context: Context): Promis
     "restore global/pg_control (performed last so that an unfinished restore cannot start)",
   );
   await places.data.replaceFile(CONTROL_FILE, controlFile(plan, writer), fileMode(plan));
+}
+
+function spoolSource(places: Places, { plan, options }: Work): SpoolSource {
+  const { stanza, record, destination } = plan;
+  return {
+    archive: { repository: options.repository, stanza, record },
+    places,
+    dataDirectory: destination.path,
+    fileMode: fileMode(plan),
+  };
 }
 
 /**

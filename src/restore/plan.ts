@@ -6,6 +6,7 @@ import { showPath } from "../model/byte-path.ts";
 import type { RecoveryTarget, RestoreType, TargetAction } from "../model/recovery-target.ts";
 import { formatLsn, type Lsn } from "../model/lsn.ts";
 import type { StanzaName } from "../model/stanza.ts";
+import type { StanzaRecord } from "../repository/stanza.ts";
 import type { Timeline, TimelineHistory } from "../model/timeline.ts";
 import { type ManifestHeader, readManifest } from "../repository/manifest.ts";
 import type { TargetAnswer } from "./choose-backup.ts";
@@ -19,6 +20,7 @@ import { normalizeOptions } from "./recovery-options.ts";
 import { type ManifestSurvey, surveyManifest } from "./survey.ts";
 import { planTablespaces, type TablespaceMapping, type TablespacePlan } from "./tablespaces.ts";
 import type { WalPlan } from "./wal-path.ts";
+import { segmentsAhead } from "./wal-spool.ts";
 
 /** A restore as the user asked for it, parsed and not yet judged. */
 export interface RestoreRequest extends RouteRequest {
@@ -34,6 +36,8 @@ export interface RestoreRequest extends RouteRequest {
   /** The whole archive-get command for `%f` and `"%p"`, with these flags; quoted for a shell, not for a setting. */
   readonly restoreCommand: (flags: readonly string[]) => string;
   readonly interlock: Interlock;
+  /** WAL that is fetched ahead of the recovery, at most. */
+  readonly walAheadMaxBytes: number;
   /** Files written at a time, at least 1. */
   readonly processMax: number;
   /** Directories that the destination must have nothing to do with: the repository, our own state. */
@@ -43,6 +47,7 @@ export interface RestoreRequest extends RouteRequest {
 /** What would be done. Plain data; times, positions and names only. */
 export interface RestorePlan {
   readonly stanza: StanzaName;
+  readonly record: StanzaRecord;
   readonly backup: ManifestHeader;
   /** Why this backup, as a clause. */
   readonly why: string;
@@ -61,6 +66,8 @@ export interface RestorePlan {
   readonly forecast: RouteForecast;
   /** Undefined for type none, which recovers nothing. */
   readonly wal: WalPlan | undefined;
+  /** Segments that are fetched ahead of the recovery, by name. */
+  readonly walAhead: readonly string[];
   readonly destination: DestinationPlan;
   readonly tablespaces: readonly TablespacePlan[];
   readonly survey: ManifestSurvey;
@@ -106,8 +113,10 @@ export async function planRestore(given: RestoreRequest, context: Context): Prom
   const survey = await surveyManifest(header, entries);
   const tablespaces = await planPlaces(request, { header, survey, destination });
   await requireSpace(spaceNeeds({ header, survey, destination, tablespaces }));
+  const walAhead = walToFetch(request, route);
   return {
     stanza: request.stanza,
+    record: request.record,
     backup: header,
     why: route.why,
     type: request.type,
@@ -120,10 +129,11 @@ export async function planRestore(given: RestoreRequest, context: Context): Prom
     answer: route.answer,
     forecast: await forecastRoute(request, route, context),
     wal: route.wal,
+    walAhead,
     destination,
     tablespaces,
     survey,
-    recovery: planSettings(request, route, survey),
+    recovery: planSettings(request, route, { survey, isWalAhead: walAhead.length > 0 }),
     archiveMode: request.archiveMode,
     processMax: request.processMax,
     notes: [...(route.answer?.notes ?? []), ...notesOn(destination, tablespaces)],
@@ -181,10 +191,16 @@ function spaceNeeds({
   ];
 }
 
+function walToFetch(request: RestoreRequest, { wal, history }: Route): readonly string[] {
+  const { type, record, walAheadMaxBytes } = request;
+  const { segmentSizeBytes } = record;
+  return segmentsAhead({ type, wal, history, segmentSizeBytes, walAheadMaxBytes });
+}
+
 function planSettings(
   request: RestoreRequest,
   { history, compiled, wal, answer }: Route,
-  { hasInPlaceTablespaces }: ManifestSurvey,
+  { survey, isWalAhead }: { readonly survey: ManifestSurvey; readonly isWalAhead: boolean },
 ): RecoverySettings {
   const flags = restoreCommandFlags({
     type: request.type,
@@ -193,6 +209,7 @@ function planSettings(
     timeline: history.timeline,
     lastSegment: wal?.last,
     isTargetInLast: answer !== undefined || request.target.kind === "immediate",
+    isWalAhead,
   });
   return recoverySettings({
     type: request.type,
@@ -202,7 +219,7 @@ function planSettings(
     followLatest: (request.timeline ?? "latest") === "latest",
     restoreCommand: request.restoreCommand(flags),
     archiveMode: request.archiveMode,
-    hasInPlaceTablespaces,
+    hasInPlaceTablespaces: survey.hasInPlaceTablespaces,
     recoveryOptions: request.recoveryOptions,
   });
 }
