@@ -1,6 +1,6 @@
 // WAL that the recovery is going to ask for, fetched ahead into a folder of the new pg_wal while the restored files are made
 // durable. The launcher moves a segment from there to where PostgreSQL wants it before it starts Node, so a replay does
-// not wait for a process per segment. docs/decisions/0018 says why that is as safe as archive-get:
+// not wait for a process per segment. docs/decisions/0021 says why that is as safe as archive-get:
 //
 // - What has a segment's name there is that segment, whole and verified: it is written under another name, made durable
 //   and renamed. A folder that was there before is removed first.
