@@ -6,7 +6,7 @@
 import { extname } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parentPort, Worker } from "node:worker_threads";
-import { type ErrorDetails, errorMessage, HindsightError } from "./errors.ts";
+import { type ErrorDetails, errorMessage, HindsightError, systemErrorCode } from "./errors.ts";
 
 /** What a worker gives back, with the buffers that travel along. */
 export interface JobAnswer<Result> {
@@ -19,20 +19,28 @@ type Reply<Result> = { readonly result: Result } | { readonly error: PlainError 
 /** An error between threads: copying between them would lose its class and everything that was added to it. */
 interface PlainError extends ErrorDetails {
   readonly code: string | undefined;
+  /** Of an error of the system, such as ENOSPC. */
+  readonly systemCode?: string | undefined;
   readonly exitCode: number;
   readonly message: string;
 }
 
 function toPlain(error: unknown): PlainError {
   const message = errorMessage(error);
-  if (!(error instanceof HindsightError))
-    return { code: undefined, exitCode: 1, message, cause: error };
+  if (!(error instanceof HindsightError)) {
+    const systemCode = systemErrorCode(error);
+    return { code: undefined, systemCode, exitCode: 1, message, cause: error };
+  }
   const { code, exitCode, hint, context } = error;
   return { code, exitCode, message, hint, context };
 }
 
-function fromPlain({ code, exitCode, message, hint, context, cause }: PlainError): Error {
-  if (code === undefined) return new Error(message, { cause });
+function fromPlain(plain: PlainError): Error {
+  const { code, systemCode, exitCode, message, hint, context, cause } = plain;
+  if (code === undefined) {
+    const error = new Error(message, { cause });
+    return systemCode === undefined ? error : Object.assign(error, { code: systemCode });
+  }
   return new HindsightError(code, exitCode, message, { hint, context });
 }
 

@@ -1,5 +1,6 @@
 // The program's first line. The exit status is a failure until main has said otherwise: an event loop that runs empty
 // with work undone would end with 0.
+import { withdrawSecrets } from "../config/environment.ts";
 import { main } from "./main.ts";
 
 /** How long the process may linger after its result is known; something left open must not hang archiving. */
@@ -8,7 +9,8 @@ const LINGER_MAX_MS = 2_000;
 process.exitCode = 1;
 // No await of the module itself: the built program is CommonJS, which has none. What main throws is our own mistake and
 // ends the process with 1 and a trace.
-void main({ words: process.argv.slice(2), environment: process.env }).then((status) => {
+const environment = withdrawSecrets(process.env);
+void main({ words: process.argv.slice(2), environment }).then((status) => {
   process.exitCode = status;
   setTimeout(() => process.exit(), LINGER_MAX_MS).unref();
 });

@@ -5,9 +5,11 @@ import type { BackupLabel } from "../model/backup-label.ts";
 import { failure } from "../model/failure.ts";
 import { type ResolvedTarget, resolveTarget } from "../recovery/target.ts";
 import { listBackupHeaders } from "../repository/backup-headers.ts";
+import { isDamage } from "../recovery/history-segments.ts";
 import { readManifestHeader } from "../repository/manifest.ts";
 import type { WalArchive } from "../repository/wal-archive.ts";
 import { planRestore, type RestorePlan, type RestoreRequest } from "../restore/plan.ts";
+import { isToEnd } from "../restore/plan-route.ts";
 import { resolveLabel } from "./catalogue.ts";
 import { archiveGetCommand } from "./program.ts";
 import { repositoryNumbers } from "./repositories.ts";
@@ -44,6 +46,7 @@ export async function planFromSettings(
     },
   };
   const plan = await planRestore(request, context);
+  if (isToEnd(plan) && plan.wal && !resolved) return await lookAtEnd(plan, archive, context);
   if (!resolved?.pauseWouldPromote || plan.targetAction !== "pause") return { plan, resolved };
   // rules.md D-II, D3: nobody could connect there, and PostgreSQL would promote instead of pausing.
   context.log.warn(
@@ -56,6 +59,23 @@ export async function planFromSettings(
     resolve: () => Promise.resolve(safe),
   };
   return { plan: await planRestore(replan, context), resolved };
+}
+
+/** Nothing has to be found for a recovery to the end of the archive; what there is to know there is told. */
+async function lookAtEnd(
+  plan: RestorePlan,
+  archive: WalArchive,
+  context: Context,
+): Promise<PlannedRestore> {
+  const { target, history, backup } = plan;
+  try {
+    const question = { archive, target, history, candidates: [backup] };
+    const resolved = await resolveTarget(question, context);
+    return { plan: { ...plan, notes: [...resolved.notes, ...plan.notes] }, resolved };
+  } catch (error) {
+    if (!isDamage(error)) throw error;
+    return { plan, resolved: undefined };
+  }
 }
 
 async function baseRequest(
@@ -71,11 +91,16 @@ async function baseRequest(
     set,
     destination: settings.require("pg-path"),
     overwrite: settings.get("delta") || settings.get("force"),
+    delta: settings.get("delta"),
     archiveMode: settings.get("archive-mode") ?? defaultArchiveMode(settings),
     recoveryOptions: new Map(Object.entries(settings.get("recovery-option"))),
     tablespaces: {
       byName: new Map(Object.entries(settings.get("tablespace-map"))),
       all: settings.get("tablespace-map-all"),
+    },
+    links: {
+      byName: new Map(Object.entries(settings.get("link-map"))),
+      all: settings.get("link-all"),
     },
     restoreCommand: (flags) => archiveGetCommand(settings, flags),
     // A recovery that we drive promotes only when told to; a directory that is handed over, when its DBA resumes it.

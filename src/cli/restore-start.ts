@@ -67,14 +67,13 @@ export async function driveRecovery(
   start: AttemptStart,
   context: Context,
 ): Promise<AttemptResult> {
-  const before = resolved?.commitBefore;
   using line = createProgressLine();
   const zone = plan.backup.settings["TimeZone"] ?? "UTC";
   return await runAttempt(
     {
       plan,
       start,
-      commitBefore: before && { xid: BigInt(before.xid), time: before.at },
+      commitBefore: resolved?.commitBefore,
       onProgress: (progress) => line.show(progressText(progress, zone)),
     },
     context,

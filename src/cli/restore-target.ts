@@ -33,7 +33,7 @@ export interface TimeReference {
  * Reads the target.
  *
  * @throws {HindsightError} `CONFIG_OPTION_INVALID` and `CONFIG_OPTION_MISSING` for options that contradict each other,
- *   `TIMESTAMP_INVALID`, `LSN_INVALID`, `TARGET_INVALID`, `TIMELINE_INVALID` for texts.
+ *   `TIMESTAMP_INVALID`, `LSN_INVALID`, `XID_INVALID`, `TARGET_INVALID`, `TIMELINE_INVALID` for texts.
  */
 export function readTarget(settings: Settings, reference: TimeReference): TargetChoice {
   const { type, text } = readKind(settings);
@@ -141,11 +141,11 @@ function parseTarget(
 /**
  * A transaction id, with or without the epoch in its high 32 bits.
  *
- * @throws {HindsightError} `TARGET_INVALID`
+ * @throws {HindsightError} `XID_INVALID`
  */
 export function parseXid(text: string): bigint {
   if (!/^[0-9]{1,20}$/.test(text) || BigInt(text) >= 1n << 64n || BigInt(text) < 3n) {
-    throw failure("TARGET_INVALID", `"${text}" is not a transaction id`, {
+    throw failure("XID_INVALID", `"${text}" is not a transaction id`, {
       hint: "Write the number that the log or pg_current_xact_id() showed.",
     });
   }

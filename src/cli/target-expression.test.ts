@@ -47,8 +47,8 @@ test.each([
   ["", "TIMESTAMP_INVALID"],
   ["5 fortnights ago", "TIMESTAMP_INVALID"],
   ["5 minutes", "TIMESTAMP_INVALID"],
-  ["xid:", "TARGET_INVALID"],
-  ["xid:0x7", "TARGET_INVALID"],
+  ["xid:", "XID_INVALID"],
+  ["xid:0x7", "XID_INVALID"],
   ["name:", "TARGET_INVALID"],
   ["lsn:15000028", "LSN_INVALID"],
 ])("%j is refused", (text, code) => {

@@ -28,7 +28,7 @@ const PREFIXED = /^([A-Za-z][A-Za-z-]*):(.*)$/s;
  * `latest`, `immediate`.
  *
  * @throws {HindsightError} `COMMAND_ARGUMENT_INVALID` for another prefix; `TIMESTAMP_INVALID`, `LSN_INVALID`,
- *   `TARGET_INVALID` for what stands behind one.
+ *   `XID_INVALID`, `TARGET_INVALID` for what stands behind one.
  */
 export function parseTargetExpression(text: string, reference: TimeReference): RecoveryTarget {
   const expression = text.trim();

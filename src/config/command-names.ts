@@ -1,7 +1,7 @@
 // The names of all commands, also of those that this release only explains. They are needed here because configuration
 // sections such as [global:backup] carry them; what a command is and does: cli/commands.ts.
 import { failure } from "../model/failure.ts";
-import { didYouMean } from "./nearest.ts";
+import { didYouMean } from "../base/nearest.ts";
 
 /** Every command's own name, sorted. */
 export const COMMAND_NAMES = [
@@ -23,6 +23,7 @@ export const COMMAND_NAMES = [
   "index",
   "info",
   "init",
+  "key",
   "list-backups",
   "point",
   "receive-wal",

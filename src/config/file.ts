@@ -7,7 +7,7 @@ import { failure } from "../model/failure.ts";
 import { stanzaName } from "../model/stanza.ts";
 import { COMMAND_NAMES, isSectionCommand } from "./command-names.ts";
 import { type IniEntry, parseIni } from "./ini.ts";
-import { didYouMean } from "./nearest.ts";
+import { didYouMean } from "../base/nearest.ts";
 import { addRawText, type RawOption, type RawOptions, requireOption } from "./raw-option.ts";
 
 /** Looked up in this order when no file is named. */

@@ -6,7 +6,7 @@ import { type StanzaName, stanzaName } from "../model/stanza.ts";
 import type { CommandName } from "./command-names.ts";
 import { type Environment, readEnvironment } from "./environment.ts";
 import { CONFIG_FILE_NONE, type ConfigFile, readConfigFile } from "./file.ts";
-import { didYouMean } from "./nearest.ts";
+import { didYouMean } from "../base/nearest.ts";
 import type { RawOption, RawOptions } from "./raw-option.ts";
 import { type GivenSetting, Settings, type SettingsParts } from "./settings.ts";
 import { checkEffects, checkSupport } from "./support.ts";

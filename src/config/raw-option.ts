@@ -1,6 +1,6 @@
 // Options as they were written, before their values are read: what flags, environment and files have in common.
 import { failure } from "../model/failure.ts";
-import { didYouMean } from "./nearest.ts";
+import { didYouMean } from "../base/nearest.ts";
 import { findOption, type OptionReference, optionNames, writtenName } from "./options.ts";
 
 /** One option from one source with all its texts. */

@@ -3,7 +3,7 @@
 import { GIB, KIB, MIB } from "../base/limits.ts";
 import { Secret } from "../base/secret.ts";
 import { failure } from "../model/failure.ts";
-import { nearestWord } from "./nearest.ts";
+import { nearestWord } from "../base/nearest.ts";
 import type { OptionDefinition } from "./option.ts";
 
 /** What an option's texts turn into. Maps keep the order in which they were written. */

@@ -46,3 +46,7 @@ export const ALLOW_PROMOTION_FILE = "hindsight.allow-promotion";
  * there, has the name once more.
  */
 export const WAL_SPOOL_DIRECTORY = "pg_wal/hindsight-spool";
+
+/** What no recovery brings back, wherever it stops. */
+export const RECOVERY_CAVEAT =
+  "Unlogged tables are empty after any recovery, and sequences may have skipped up to 32 numbers.";

@@ -102,6 +102,7 @@ test("prints UTC and the cluster's zone, always with offset", () => {
 test("a cluster's time zone in POSIX form is shown as UTC and needs an offset", () => {
   const instant = parseInstant("2025-11-19T11:49:45Z");
   expect(describeInstant(instant, "<+03>-03")).toBe("2025-11-19 11:49:45.000000+00:00");
+  expect(formatInZone(instant, "<+03>-03")).toBe("2025-11-19 11:49:45.000000+00:00");
   expect(read("2025-11-19 11:49:45+00", "<+03>-03")).toBe("2025-11-19T11:49:45.000000Z");
   expect(() => read("2025-11-19 11:49:45", "<+03>-03")).toThrow(
     expect.objectContaining({ code: "TARGET_INVALID" }),

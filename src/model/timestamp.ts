@@ -35,17 +35,25 @@ export function parseInstant(text: string): Temporal.Instant {
   }
 }
 
-/** `2025-11-19 11:49:45.123456+00:00`, as people and PostgreSQL read it, in a zone such as `UTC` or `Europe/Paris`. */
+/**
+ * `2025-11-19 11:49:45.123456+00:00`, as people and PostgreSQL read it, in a zone such as `UTC` or `Europe/Paris`; in UTC
+ * for a zone of {@link displayZone}.
+ */
 export function formatInZone(instant: Temporal.Instant, timeZone: string): string {
-  const zoned = instant.toZonedDateTimeISO(timeZone);
+  const zoned = instant.toZonedDateTimeISO(displayZone(timeZone));
   return `${zoned.toPlainDate().toString()} ${zoned.toPlainTime().toString({ fractionalSecondDigits: 6 })}${zoned.offset}`;
 }
 
 /** UTC and, when it differs, the cluster's own zone: `2025-11-19 11:49:45.123456+00:00 (12:49:45.123456+01:00 Europe/Paris)`. */
 export function describeInstant(instant: Temporal.Instant, timeZone: string): string {
   const universal = formatInZone(instant, "UTC");
-  if (isUniversal(timeZone) || !isKnownZone(timeZone)) return universal;
+  if (isUniversal(displayZone(timeZone))) return universal;
   return `${universal} (${formatInZone(instant, timeZone)} ${timeZone})`;
+}
+
+/** The zone in which times of a cluster are shown: its own, or UTC where only PostgreSQL knows it, such as `<+03>-03`. */
+export function displayZone(timeZone: string): string {
+  return isKnownZone(timeZone) ? timeZone : "UTC";
 }
 
 function isUniversal(timeZone: string): boolean {

@@ -1,4 +1,5 @@
 // What an attempt is given and what it answers.
+import type { CommitFact } from "../restore/choose-backup.ts";
 import type { RestorePlan } from "../restore/plan.ts";
 import type { Lsn } from "../model/lsn.ts";
 import type { Timeline } from "../model/timeline.ts";
@@ -42,7 +43,7 @@ export interface AttemptRequest {
   readonly plan: AttemptPlan;
   readonly start: AttemptStart;
   /** The last commit that is to be kept, where the WAL index knows it; names the last replayed transaction. */
-  readonly commitBefore?: { readonly xid: bigint; readonly time: Temporal.Instant } | undefined;
+  readonly commitBefore?: CommitFact | undefined;
   /** Default {@link NO_PROGRESS_LIMIT_MS}. */
   readonly noProgressLimitMs?: number | undefined;
   readonly onProgress?: ((progress: AttemptProgress) => void) | undefined;
@@ -63,8 +64,10 @@ export interface AttemptProgress {
 export interface LastReplayed {
   /** 64 bit where the WAL index told, else the low 32 bits of the server's log. */
   readonly xid: bigint | undefined;
-  /** WAL before this position is applied. */
+  /** Where the record of its end begins, where the WAL index told. */
   readonly lsn: Lsn | undefined;
+  /** WAL before this position is applied. */
+  readonly replayedLsn: Lsn | undefined;
   /** When the last applied transaction had ended. */
   readonly time: Temporal.Instant | undefined;
 }

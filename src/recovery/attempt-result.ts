@@ -52,11 +52,11 @@ function lastReplayed(
   const time =
     view?.lastTransactionTime ?? (included ? stop.time : undefined) ?? course.lastTransactionTime;
   // Only a transaction that ended at that very microsecond is taken for the one that was expected.
-  const expected =
-    commitBefore && time && commitBefore.time.equals(time) ? commitBefore.xid : undefined;
+  const expected = commitBefore && time && commitBefore.at.equals(time) ? commitBefore : undefined;
   return {
-    xid: expected ?? (included && stop.xid !== undefined ? BigInt(stop.xid) : undefined),
-    lsn: view?.replayedLsn ?? course.replayedLsn,
+    xid: expected?.xid ?? (included && stop.xid !== undefined ? BigInt(stop.xid) : undefined),
+    lsn: expected?.lsn,
+    replayedLsn: view?.replayedLsn ?? course.replayedLsn,
     time,
   };
 }
@@ -78,8 +78,11 @@ export interface RecoveryJson {
   readonly stoppedBefore: StoppedBeforeJson | null;
   readonly lastReplayed: {
     readonly xid: string | null;
+    /** Where the record of the transaction's end begins. */
     readonly lsn: string | null;
     readonly time: string | null;
+    /** WAL before this position is applied: an end, where another LSN of Hindsight is a record's beginning. */
+    readonly replayedLsn: string | null;
   };
   readonly replaySeconds: number;
   readonly totalSeconds: number;
@@ -118,6 +121,7 @@ export function recoveryJson(
       xid: last.xid === undefined ? null : String(last.xid),
       lsn: last.lsn === undefined ? null : formatLsn(last.lsn),
       time: last.time === undefined ? null : formatInstant(last.time),
+      replayedLsn: last.replayedLsn === undefined ? null : formatLsn(last.replayedLsn),
     },
     replaySeconds: round(result.replaySeconds),
     totalSeconds: round(totalSeconds),

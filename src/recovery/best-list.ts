@@ -1,7 +1,7 @@
 // The best few of very many, in order. What is not among them is refused at the cost of one comparison.
 
-/** Room to gather in before the worse half is given up, beside as many as are wanted: a sort serves many items. */
-const GATHERED_COUNT_MIN = 16;
+/** Room to gather in before the worse ones are given up, beside as many as are wanted: a sort serves many items. */
+const GATHERED_COUNT = 1024;
 
 /** Holds at most `countMax` items. */
 export class BestList<Item> {
@@ -19,7 +19,7 @@ export class BestList<Item> {
 
   /** Best first; of equal ones the later first. */
   get items(): readonly Item[] {
-    this.#cut();
+    this.settle();
     return this.#items.toReversed();
   }
 
@@ -32,13 +32,12 @@ export class BestList<Item> {
     if (this.#countMax === 0) return false;
     if (this.#worst !== undefined && this.#compare(item, this.#worst) > 0) return false;
     this.#items.push(item);
-    if (this.#items.length >= 2 * this.#countMax + GATHERED_COUNT_MIN) {
-      this.#cut();
-    }
+    if (this.#items.length >= this.#countMax + GATHERED_COUNT) this.settle();
     return true;
   }
 
-  #cut(): void {
+  /** Gives up what is not among the best so far, and with it the memory that it holds. */
+  settle(): void {
     // Worst first, so that equal ones stay in the order in which they came.
     this.#items.sort((left, right) => this.#compare(right, left));
     this.#items = this.#items.slice(-this.#countMax);

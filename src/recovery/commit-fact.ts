@@ -2,17 +2,10 @@
 import { addLsn, type Lsn } from "../model/lsn.ts";
 import { fromPostgresMicroseconds } from "../model/timestamp.ts";
 import { segmentBegin } from "../model/wal-segment.ts";
+import type { CommitFact } from "../restore/choose-backup.ts";
 import type { RowPattern, WalIndex } from "../wal/index-content.ts";
 import { fullXid } from "./full-xid.ts";
 import type { FileRows } from "./pending-work.ts";
-
-/** A commit that somebody can be told of. */
-export interface CommitFact {
-  /** With its epoch, as far as a checkpoint near it told. */
-  readonly xid: bigint;
-  readonly lsn: Lsn;
-  readonly at: Temporal.Instant;
-}
 
 /** Where to find the end of a transaction. */
 export interface CommitPlace {

@@ -1,4 +1,5 @@
 // Takes the commits of a walk in the order of WAL and keeps the few that are wanted most, with what stands around them.
+import type { RelationName } from "../model/relation-name.ts";
 import { type TimelineHistory, timelineAt } from "../model/timeline.ts";
 import { toPostgresMicroseconds } from "../model/timestamp.ts";
 import { BestList } from "./best-list.ts";
@@ -10,10 +11,10 @@ import {
   type KeptCommit,
   stopBefore,
 } from "./found-transaction.ts";
-import { fullXid } from "./full-xid.ts";
+import { isXid } from "./full-xid.ts";
 import type { IndexedSegment } from "./history-segments.ts";
 import type { RelationBook } from "./relation-book.ts";
-import type { RelationFilter, RelationName } from "./relation-filter.ts";
+import type { RelationFilter } from "./relation-filter.ts";
 import type { WalkedCommit } from "./transaction-walk.ts";
 import { isUserRelation } from "./user-relation.ts";
 
@@ -43,8 +44,6 @@ interface Candidate extends KeptCommit {
 const NO_RANK: Rank = [0, 0, 0];
 /** Transactions write their commits in another order than that of their times, by milliseconds at most. */
 const CLOCK_DISORDER_MICROSECONDS = 60_000_000;
-/** The first id that needs an epoch to be written. */
-const FIRST_OF_EPOCH_1 = 1n << 32n;
 
 /** A search that commits are handed to one by one. */
 export class Search {
@@ -88,6 +87,11 @@ export class Search {
     }
     this.#consider(commit);
     this.#before = place;
+  }
+
+  /** Lets go of indexes that only commits hold which are wanted less than others; for the end of a segment. */
+  settle(): void {
+    this.#best.settle();
   }
 
   /** Whether nothing that is asked for can follow; commits are nearly in the order of their times. */
@@ -158,9 +162,7 @@ export class Search {
     const xid = index.ends.xid[row]!;
     const isNamed =
       xid === this.#xid || index.endDetails.get(row)?.subtransactions.includes(this.#xid);
-    if (isNamed !== true) return false;
-    const isEpochKnown = asked >= FIRST_OF_EPOCH_1 && nextXid !== undefined;
-    return !isEpochKnown || fullXid(this.#xid, nextXid) === asked;
+    return isNamed === true && isXid(asked, this.#xid, nextXid);
   }
 
   /** Changes of relations that count. */

@@ -96,6 +96,7 @@ export async function findTransactions(
       if (!commit.isAborted) deleted += commit.totals.deleted;
       search.take(commit);
     });
+    search.settle();
     profile.push({ ...timesOf(step), deleted });
     range.onProgress?.(step.name);
     if (search.isOver(step)) break;

@@ -13,6 +13,18 @@ export function fullXid(xid: number, nextXid: bigint | undefined): bigint {
   return nextXid + ahead;
 }
 
+/**
+ * Whether an id that somebody gave is that of a transaction.
+ *
+ * @param asked with its epoch, or below 2^32: then of whatever epoch.
+ * @param xid as WAL has it.
+ * @param nextXid as for {@link fullXid}; without it every epoch is right.
+ */
+export function isXid(asked: bigint, xid: number, nextXid: bigint | undefined): boolean {
+  if (BigInt.asUintN(32, asked) !== BigInt(xid)) return false;
+  return asked < CIRCLE || nextXid === undefined || fullXid(xid, nextXid) === asked;
+}
+
 /** Whether one id, as WAL has it, is older than another; of ids near each other, as those in use at a time are. */
 export function precedesXid(left: number, right: number): boolean {
   return ((left - right) | 0) < 0;

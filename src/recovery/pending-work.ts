@@ -5,6 +5,7 @@ import type { RelationLocator } from "../model/relation.ts";
 import { ROW_OPERATIONS, type RowCounts } from "../wal/index-content.ts";
 import type { EventFields, IndexEvent } from "../wal/index-events.ts";
 import type { RelationId } from "../wal/index-fields.ts";
+import { DatabaseMarks } from "./database-marks.ts";
 import { precedesXid } from "./full-xid.ts";
 import { rewrittenRelation } from "./relation-book.ts";
 
@@ -41,16 +42,13 @@ export interface Work {
   globalIdentifier: string | undefined;
 }
 
-/** pg_database, unless it was rewritten. */
-const PG_DATABASE = 1262;
 /** Files whose maker is not known yet; the row of pg_class follows its file at once. */
 const UNCLAIMED_COUNT_MAX = 256;
 
 /** Work by transaction id, as WAL has it: without epoch. */
 export class PendingWork {
   readonly #byXid: Map<number, Work> = new Map();
-  /** Where a row of pg_database was last changed in place: DROP DATABASE does so first, as no transaction. */
-  #databaseInPlace: Lsn | undefined;
+  readonly #marks = new DatabaseMarks();
   /** Files made by a transaction that had no id yet, as CREATE TABLE does first of all; by database and number. */
   readonly #unclaimed: Map<string, CreatedFile> = new Map();
 
@@ -77,13 +75,13 @@ export class PendingWork {
         this.#of(event.xid).globalIdentifier = event.globalIdentifier;
         break;
       case "sharedInPlace":
-        if (event.relfilenode === PG_DATABASE) this.#databaseInPlace = event.lsn;
+        this.#marks.add(event);
         break;
       case "databaseDrop":
         // Without an id nothing hangs on a commit: ALTER DATABASE SET TABLESPACE removes the old place after its own.
         if (event.xid === 0) break;
         this.#of(event.xid).irreversible ??= {
-          lsn: this.#databaseInPlace ?? event.lsn,
+          lsn: this.#marks.firstLsnOf(event),
           what: "DROP DATABASE",
           oid: event.database,
         };

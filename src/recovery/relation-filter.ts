@@ -1,41 +1,19 @@
 // Which relations a user means by `[[database.]schema.]name`: the table itself, and for a partitioned table or an
 // inheritance parent everything below it.
+import { nearestWord } from "../base/nearest.ts";
 import { failure } from "../model/failure.ts";
 import type { Lsn } from "../model/lsn.ts";
+import { formatRelationName, type RelationName } from "../model/relation-name.ts";
 import type { RelationBook, RelationIdentity } from "./relation-book.ts";
 
-/** A name as it was written; what was not written matches anything. */
-export interface RelationName {
-  readonly database: string | undefined;
-  readonly schema: string | undefined;
-  readonly name: string;
-}
-
-/**
- * Reads a name. Parts are separated by dots and may be quoted as in SQL; what is not quoted counts in lower case.
- *
- * @throws {HindsightError} `RELATION_INVALID`
- */
-export function parseRelationName(text: string): RelationName {
-  const parts: string[] = [];
-  const part = /(?:"((?:[^"]|"")+)"|([^".]+))(?:\.(?=.)|$)/y;
-  for (let match = part.exec(text); match; match = part.exec(text)) {
-    parts.push(match[1]?.replaceAll('""', '"') ?? match[2]?.toLowerCase() ?? "");
-    if (part.lastIndex === text.length) break;
-  }
-  const isWhole = part.lastIndex === text.length && parts.length >= 1 && parts.length <= 3;
-  const [name, schema, database] = parts.toReversed();
-  if (isWhole && name !== undefined) return { database, schema, name };
-  throw failure("RELATION_INVALID", `"${text}" is not the name of a table`, {
-    hint: 'Write name, schema.name or database.schema.name; quote a part with other characters: public."Odd.Name".',
-  });
-}
+/** Tables that a hint offers instead of one that is not known. */
+const OFFERED_COUNT_MAX = 3;
 
 /** The relations of one name, and those below them. */
 export class RelationFilter {
   readonly #name: RelationName;
   readonly #book: RelationBook;
-  /** What matched by itself, as `database.schema`. */
+  /** Full names of what matched by itself. */
   readonly #matched: Set<string> = new Set();
 
   constructor(name: RelationName, book: RelationBook) {
@@ -57,15 +35,15 @@ export class RelationFilter {
    */
   requireOne(): void {
     const [first, ...others] = this.#matched;
-    const { name } = this.#name;
+    const asked = formatRelationName(this.#name);
     if (first === undefined) {
-      throw failure("RELATION_UNKNOWN", `no table "${name}" is known`, {
-        hint: "Names come from catalogues that backups and archive-push save. Unlogged and temporary tables leave no trace in WAL.",
+      throw failure("RELATION_UNKNOWN", `no table ${asked} is known`, {
+        hint: this.#otherTables(),
       });
     }
     if (others.length === 0) return;
-    const all = [first, ...others].toSorted().map((place) => `${place}.${name}`);
-    throw failure("RELATION_AMBIGUOUS", `"${name}" may be ${all.join(" or ")}`, {
+    const all = [first, ...others].toSorted();
+    throw failure("RELATION_AMBIGUOUS", `${asked} may be ${all.join(" or ")}`, {
       hint: `Say which: --table=${all[0]}.`,
     });
   }
@@ -74,12 +52,35 @@ export class RelationFilter {
     const { database, schema, name } = this.#name;
     if (!HAVE_ROWS.has(identity.kind) || identity.name !== name) return false;
     if (schema !== undefined && identity.schema !== schema) return false;
-    const databaseName = this.#book.databaseName(identity.database) ?? "";
+    const databaseName = this.#book.databaseName(identity.database) ?? String(identity.database);
     if (database !== undefined && databaseName !== database) return false;
-    this.#matched.add(`${databaseName}.${identity.schema ?? ""}`);
+    this.#matched.add(this.#nameOf(identity));
     return true;
   }
+
+  #nameOf({ database, schema, name }: RelationIdentity): string {
+    return formatRelationName({
+      database: this.#book.databaseName(database) ?? database,
+      schema,
+      name,
+    });
+  }
+
+  /** Those of this name elsewhere, else the one whose name is nearest. */
+  #otherTables(): string {
+    const tables = [...this.#book.identities()].filter(({ kind }) => HAVE_ROWS.has(kind));
+    const nearest = nearestWord(
+      this.#name.name,
+      tables.map(({ name }) => name),
+    );
+    const offered = tables.filter(({ name }) => name === nearest).map((each) => this.#nameOf(each));
+    const names = [...new Set(offered)].toSorted().slice(0, OFFERED_COUNT_MAX);
+    return names.length > 0 ? `There is ${names.join(", ")}.` : WHERE_NAMES_COME_FROM;
+  }
 }
+
+const WHERE_NAMES_COME_FROM =
+  "Names come from catalogues that backups and archive-push save. Unlogged and temporary tables leave no trace in WAL.";
 
 /** Tables, partitioned ones, materialized views. */
 const HAVE_ROWS: ReadonlySet<string> = new Set(["r", "p", "m"]);

@@ -16,7 +16,7 @@ import {
   transactionRolledBack,
 } from "./target-refusal.ts";
 import { playThrough, type ReplayCut, type ReplayEnd, type ReplayStop } from "./target-replay.ts";
-import type { Replayed } from "./target-replayed.ts";
+import { type Replayed, shortXid } from "./target-replayed.ts";
 import type { ScanProgress } from "./target-scan.ts";
 
 /** What is asked. */
@@ -108,7 +108,7 @@ async function findRecord(question: ResolveQuestion, context: Context): Promise<
   const { candidates } = question;
   let until: Lsn | undefined;
   let tooEarly: ReplayStop | undefined;
-  let parent: Replayed | undefined;
+  let kin: Replayed | undefined;
   // The record may lie before the damage, where an older backup leads to it.
   let unread: { readonly backup: ManifestHeader; readonly cut: ReplayCut } | undefined;
   for (const backup of candidates.toReversed()) {
@@ -121,13 +121,19 @@ async function findRecord(question: ResolveQuestion, context: Context): Promise<
       if (replay.event.lsn >= backup.stopLsn) return foundAt(backup, replay);
       tooEarly = replay;
       until = replay.event.endLsn;
-    } else if (replay.replayed.parent) {
-      parent ??= replay.replayed;
+    } else if (hasKin(question.target, replay.replayed)) {
+      kin ??= replay.replayed;
     }
   }
   if (tooEarly) throw beforeOldestBackup(about(question), oldest(candidates), tooEarly);
-  if (unread) throw await refuseCut(about(question), { question, ...unread }, context);
-  throw targetNotFound(about(question), oldest(candidates), parent);
+  if (unread && !kin) throw await refuseCut(about(question), { question, ...unread }, context);
+  throw targetNotFound(about(question), oldest(candidates), kin);
+}
+
+/** Whether something was met that is nearly what is looked for. */
+function hasKin(target: RecoveryTarget, { parent, namesake, prepared }: Replayed): boolean {
+  if (target.kind !== "xid") return false;
+  return parent !== undefined || namesake !== undefined || prepared.has(shortXid(target.xid));
 }
 
 function foundAt(backup: ManifestHeader, { event, isApplied, replayed }: ReplayStop): Found {

@@ -49,11 +49,14 @@ export async function refuseCut(
   const place = describeRelation(target, await firstBehind(path, next, context));
   const hint = describeNearest(nearest, timeZone);
   return new HindsightError(error.code, error.exitCode, `${subject} ${place}: ${error.message}`, {
-    hint: `${hint} If the file still exists somewhere, archive it with \`hindsight archive-push\`.`,
+    hint: error.code === "WAL_SEGMENT_MISSING" ? `${hint} ${PUSH_HINT}` : hint,
     context: { ...error.context, ...nearestContext(nearest) },
     cause: error,
   });
 }
+
+/** What is stored and damaged cannot be pushed again: other content under its name is refused. */
+const PUSH_HINT = "If the file still exists somewhere, archive it with `hindsight archive-push`.";
 
 /** The last record before the gap; its time is that of the last commit before it. */
 function endOfReadable(cut: ReplayCut, backup: ManifestHeader): NearestPlaces["earlier"] {

@@ -20,13 +20,16 @@ import { resolveTarget, type ResolvedTarget } from "./target.ts";
 
 const at = (clock: string): string => `2025-01-01T${clock}Z`;
 
-/** A row of pg_database is marked, by no transaction. */
-function markInPlace(): DraftRecord {
-  const body = Buffer.alloc(20 + 2 + 2);
-  body.writeUInt32LE(1664, 4);
-  body.writeUInt32LE(1262, 12);
-  body[20] = 0xff;
-  body[21] = 2;
+/** The row of a database in pg_database is changed in place, by no transaction. */
+function changeInPlace(database: number): DraftRecord {
+  const data = Buffer.alloc(80);
+  data.writeUInt32LE(database);
+  const block = Buffer.alloc(20);
+  block[1] = 0x20;
+  block.writeUInt16LE(data.length, 2);
+  block.writeUInt32LE(1664, 4);
+  block.writeUInt32LE(1262, 12);
+  const body = Buffer.concat([block, Buffer.of(0xff, 2), data, Buffer.alloc(2)]);
   return { resourceManager: RESOURCE_MANAGER.heap, operation: HEAP_OPERATION.inplace, body };
 }
 
@@ -56,7 +59,9 @@ async function tellDrop(between: DraftRecord): Promise<Story> {
   const write = (draft: DraftRecord): Lsn => builder.append(draft).begin;
   const places = {
     kept: write(transactionEnd("commit", 100, at("00:01:00"))),
-    mark: write(markInPlace()),
+    vacuum: write(changeInPlace(16_400)),
+    mark: write(changeInPlace(16_400)),
+    otherVacuum: write(changeInPlace(5)),
     drop: write(dropDatabase(101, 16_400)),
     between: write(between),
     commit: write(transactionEnd("commit", 101, at("00:03:00"))),

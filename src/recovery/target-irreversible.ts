@@ -1,13 +1,10 @@
 // What cannot be undone by not committing (rules.md D1): DROP DATABASE and DROP TABLESPACE remove files while their
 // transaction still runs. A recovery that stops between that and the commit has the entry in the catalogue and nothing
-// behind it, so the place to stop is before the first such record.
-//
-// DROP DATABASE begins with a change in place of its row in pg_database, which marks it as invalid, and that record names
-// no transaction. So the last such change before the removal is taken for it. Another one that comes in between, by an
-// autovacuum of another database, would be taken in its stead; no case of it was seen.
+// behind it, so the place to stop is before the first such record: database-marks.ts.
 // @source PostgreSQL src/backend/commands/dbcommands.c, dropdb; tablespace.c, DropTableSpace
 import type { Lsn } from "../model/lsn.ts";
 import type { WalIndex } from "../wal/index-content.ts";
+import { DatabaseMarks } from "./database-marks.ts";
 import { endEvent } from "./history-events.ts";
 
 /** Something that a transaction destroyed before its end. */
@@ -25,16 +22,16 @@ export class IrreversibleWatch {
   /** Every one so far whose transaction had not ended when its segment was over. */
   #open: Destruction[] = [];
   #ended: ReadonlyMap<number, Lsn> = new Map();
-  #databaseInPlace: Lsn | undefined;
+  readonly #marks = new DatabaseMarks();
 
   /** Takes a segment of which something will be replayed. */
   enter(index: WalIndex): void {
     this.#open = this.#open.filter(({ xid }) => !this.#ended.has(xid));
     for (const event of index.events) {
-      if (event.kind === "sharedInPlace") this.#databaseInPlace = event.lsn;
+      if (event.kind === "sharedInPlace") this.#marks.add(event);
       if (event.kind === "databaseDrop") {
         const { xid, database: oid } = event;
-        this.#add({ xid, lsn: this.#databaseInPlace ?? event.lsn, what: "database", oid });
+        this.#add({ xid, lsn: this.#marks.firstLsnOf(event), what: "database", oid });
       }
       if (event.kind === "tablespaceDrop") {
         const { xid, lsn, tablespace: oid } = event;

@@ -9,7 +9,8 @@ import { describeInstant, formatInstant, formatInZone, otherReading } from "../m
 import type { ManifestHeader } from "../repository/manifest.ts";
 import { describeTarget } from "../restore/choose-backup.ts";
 import type { ReplayEnd, ReplayStop } from "./target-replay.ts";
-import type { Replayed } from "./target-replayed.ts";
+import { fullXid } from "./full-xid.ts";
+import { type Replayed, shortXid } from "./target-replayed.ts";
 import type { TransactionEndEvent } from "./history-events.ts";
 
 /** What a refusal is about. */
@@ -136,31 +137,74 @@ function describeOtherReading(
   return ` It was read in ${target.time.zone}; if the clock of ${other.zone} was meant, write ${formatInZone(other.instant, other.zone)}.`;
 }
 
-/** No transaction of that id ended, or no restore point of that name is, behind any backup. */
+/**
+ * No transaction of that id ended, or no restore point of that name is, behind any backup.
+ *
+ * @param kin what was replayed where something was met that is nearly the target.
+ */
 export function targetNotFound(
-  { target, timeZone, history }: RefusedTarget,
+  refused: RefusedTarget,
   oldest: ManifestHeader,
-  replayed: Replayed | undefined,
+  kin: Replayed | undefined,
 ): Error {
-  const subject = describeTarget(target, timeZone);
-  const parent = replayed?.parent?.transaction;
-  if (parent) {
-    return failure(
-      "TARGET_INVALID",
-      `${subject} is a subtransaction of ${parent.xid}, which committed at ${describeInstant(parent.at, timeZone)}`,
-      { hint: `Recover to the whole transaction: --type=xid --target=${parent.xid}.` },
-    );
-  }
+  const { target, timeZone, history } = refused;
+  const relative = target.kind === "xid" && kin ? describeKin(refused, target, kin) : undefined;
+  if (relative) return relative;
   const what =
     target.kind === "name"
       ? "Look at its spelling, also at upper and lower case"
-      : "It may not have written anything, or be running or prepared still";
+      : "It may not have written anything, or be running still";
   return failure(
     "TARGET_INVALID",
-    `${subject} is not in the archive after ${oldest.label}, the oldest usable backup`,
+    `${describeTarget(target, timeZone)} is not in the archive after ${oldest.label}, the oldest usable backup`,
     {
       hint: `${what}; the WAL that has it may not be archived yet. Searched was ${describeHistory(history)}; --target-timeline=N searches another branch.`,
     },
+  );
+}
+
+type XidTarget = Extract<RecoveryTarget, { kind: "xid" }>;
+
+/** A transaction that is there, but not as a transaction that recovery could stop at. */
+function describeKin(
+  { timeZone }: RefusedTarget,
+  { xid, exclusive }: XidTarget,
+  { parent, namesake, prepared, nextXid, lastCommit }: Replayed,
+): Error | undefined {
+  const option = (id: bigint): string =>
+    `--type=xid --target=${id}${exclusive ? " --target-exclusive" : ""}`;
+  const to = exclusive ? "stop before" : "recover to";
+  if (parent) {
+    const { lsn, transaction } = parent;
+    const whole = fullXid(transaction.xid, nextXid);
+    return failure(
+      "TARGET_INVALID",
+      `transaction ${xid} is a subtransaction of ${whole}, which committed at ${describeInstant(transaction.at, timeZone)}`,
+      {
+        hint: `They commit together; to ${to} the whole transaction: ${option(whole)}.`,
+        context: nearestContext({ later: { at: transaction.at, lsn } }),
+      },
+    );
+  }
+  const identifier = prepared.get(shortXid(xid));
+  if (identifier !== undefined) {
+    return failure(
+      "TARGET_INVALID",
+      `transaction ${xid} was prepared as "${identifier}" and has not ended`,
+      {
+        hint: "Until COMMIT PREPARED nothing of it is to be seen, wherever recovery stops; in the archive it is prepared to the end.",
+        context: nearestContext({
+          earlier: lastCommit && { at: lastCommit.transaction.at, lsn: lastCommit.lsn },
+        }),
+      },
+    );
+  }
+  if (!namesake) return undefined;
+  const id = fullXid(namesake.transaction.xid, nextXid);
+  return failure(
+    "TARGET_INVALID",
+    `transaction ${xid} is of another epoch: the archive has transaction ${id}, which ended at ${describeInstant(namesake.transaction.at, timeZone)}`,
+    { hint: `If that one is meant: ${option(id)}.` },
   );
 }
 

@@ -10,6 +10,7 @@ import type { RecoveryTarget } from "../model/recovery-target.ts";
 import { toPostgresMicroseconds } from "../model/timestamp.ts";
 import type { ManifestHeader } from "../repository/manifest.ts";
 import type { WalIndex } from "../wal/index-content.ts";
+import { isXid } from "./full-xid.ts";
 import { type Replayed, ReplayLog, shortXid } from "./target-replayed.ts";
 import { isDamage } from "./history-segments.ts";
 import {
@@ -105,7 +106,7 @@ async function replayEvents(
   for await (const event of scanHistory(scan, context)) {
     if (event.kind === "archiveEnd") return { kind: "ended", end: event, replayed: log.replayed };
     if (until !== undefined && event.lsn >= until) break;
-    const stop = stopAt(target, event);
+    const stop = stopAt(target, event, log.nextXid);
     if (stop === "before") {
       return { kind: "stopped", event, isApplied: false, replayed: log.replayed };
     }
@@ -140,10 +141,11 @@ function mayStop(target: RecoveryTarget, { ends, endDetails, events }: WalIndex)
   }
 }
 
-/** PostgreSQL's own test of a record against the target. */
+/** PostgreSQL's own test of a record against the target; PostgreSQL knows no epochs. */
 function stopAt(
   target: RecoveryTarget,
   event: Exclude<HistoryEvent, ArchiveEndEvent>,
+  nextXid: bigint | undefined,
 ): "before" | "after" | undefined {
   switch (target.kind) {
     case "time": {
@@ -153,9 +155,8 @@ function stopAt(
       return order > 0 || (target.exclusive && order === 0) ? "before" : undefined;
     }
     case "xid":
-      if (event.kind !== "transactionEnd" || event.transaction.xid !== shortXid(target.xid)) {
-        return undefined;
-      }
+      if (event.kind !== "transactionEnd") return undefined;
+      if (!isXid(target.xid, event.transaction.xid, nextXid)) return undefined;
       return target.exclusive ? "before" : "after";
     case "name":
       return event.kind === "restorePoint" && event.point.name === target.name

@@ -2,6 +2,7 @@
 // it through: target-replay.ts.
 import type { RecoveryTarget } from "../model/recovery-target.ts";
 import type { WalIndex } from "../wal/index-content.ts";
+import { isXid } from "./full-xid.ts";
 import type { TransactionEndEvent } from "./history-events.ts";
 import { IrreversibleWatch } from "./target-irreversible.ts";
 import type { HistoryEvent } from "./target-scan.ts";
@@ -14,6 +15,8 @@ export interface Replayed {
   readonly lastCommit: TransactionEndEvent | undefined;
   /** The commit of the transaction that the target's id is a subtransaction of. */
   readonly parent: TransactionEndEvent | undefined;
+  /** The end of a transaction whose id is the target's but for the epoch. */
+  readonly namesake: TransactionEndEvent | undefined;
   /** Transactions that were prepared since the beginning and are neither committed nor rolled back: id and name. */
   readonly prepared: ReadonlyMap<number, string>;
   /** Whether a server in recovery could answer queries, and therefore pause, if the backup is consistent here. */
@@ -39,6 +42,7 @@ export class ReplayLog {
   #lastTransaction: TransactionEndEvent | undefined;
   #lastCommit: TransactionEndEvent | undefined;
   #parent: TransactionEndEvent | undefined;
+  #namesake: TransactionEndEvent | undefined;
 
   constructor(target: RecoveryTarget) {
     this.#target = target;
@@ -49,11 +53,17 @@ export class ReplayLog {
       lastTransaction: this.#lastTransaction,
       lastCommit: this.#lastCommit,
       parent: this.#parent,
+      namesake: this.#namesake,
       prepared: this.#prepared,
       canPause: this.#forecast.isReady,
       nextXid: this.#nextXid,
       irreversible: this.#irreversible,
     };
+  }
+
+  /** The next transaction id with its epoch, as far as it is known here. */
+  get nextXid(): bigint | undefined {
+    return this.#nextXid;
   }
 
   /** A segment begins; its events follow. */
@@ -70,11 +80,16 @@ export class ReplayLog {
     if (event.kind !== "transactionEnd") return;
     this.#prepared.delete(event.transaction.xid);
     this.#lastTransaction = event;
-    if (event.transaction.kind !== "commit") return;
-    this.#lastCommit = event;
-    const { subtransactions } = event.transaction;
-    if (this.#target.kind === "xid" && subtransactions.includes(shortXid(this.#target.xid))) {
-      this.#parent = event;
-    }
+    if (event.transaction.kind === "commit") this.#lastCommit = event;
+    if (this.#target.kind === "xid") this.#noteKin(event, this.#target.xid);
+  }
+
+  /** Recovery did not stop at the transaction, so it is not the one that is looked for. */
+  #noteKin(event: TransactionEndEvent, asked: bigint): void {
+    const { xid, kind, subtransactions } = event.transaction;
+    const short = shortXid(asked);
+    if (xid === short) this.#namesake = event;
+    const isParent = kind === "commit" && subtransactions.includes(short);
+    if (isParent && isXid(asked, short, this.#nextXid)) this.#parent = event;
   }
 }

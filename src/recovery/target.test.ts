@@ -324,7 +324,7 @@ describe("a transaction", () => {
 
   test.each<[bigint, string, string]>([
     [106n, "TARGET_INVALID", "was rolled back at 2025-01-01 00:14:00.000000+00:00"],
-    [103n, "TARGET_INVALID", "is a subtransaction of 101"],
+    [103n, "TARGET_INVALID", "is a subtransaction of 101, which committed"],
     [999n, "TARGET_INVALID", "is not in the archive after 20250101-001000F"],
     [90n, "TARGET_INVALID", "is not in the archive after 20250101-001000F"],
     [91n, "TARGET_UNREACHABLE", "before the end of the oldest usable backup"],
@@ -333,6 +333,17 @@ describe("a transaction", () => {
       code,
       exitCode: 29,
       message: expect.stringContaining(message) as string,
+    });
+  });
+
+  test("that is part of another one leads to before or behind the whole, as it was asked for", async () => {
+    await expect(resolve(xidTarget(103n))).rejects.toMatchObject({
+      hint: "They commit together; to recover to the whole transaction: --type=xid --target=101.",
+      context: { laterLsn: formatLsn(history.begin("twelve")) },
+    });
+    await expect(resolve(xidTarget(103n, true))).rejects.toMatchObject({
+      message: expect.stringMatching("^transaction 103 is") as string,
+      hint: "They commit together; to stop before the whole transaction: --type=xid --target=101 --target-exclusive.",
     });
   });
 });

@@ -11,6 +11,7 @@ import type { RecoveryTarget } from "../model/recovery-target.ts";
 import { describeInstant } from "../model/timestamp.ts";
 import { segmentNumberBefore } from "../model/wal-segment.ts";
 import type { CommitFact, TargetAnswer } from "../restore/choose-backup.ts";
+import { lastCommitBefore } from "./target-ahead.ts";
 import { commitOf, earlierTwins, lookBehind } from "./target-behind.ts";
 import { about, findStop, type Found, type ResolveQuestion } from "./target-find.ts";
 import type { Destruction } from "./target-irreversible.ts";
@@ -56,7 +57,9 @@ export async function resolveTarget(
     segmentNumberBefore(found.neededEnd, segmentSizeBytes),
   );
   const neighbours = {
-    commitBefore: replayed.lastCommit && commitOf(replayed.lastCommit, replayed.nextXid),
+    commitBefore: replayed.lastCommit
+      ? commitOf(replayed.lastCommit, replayed.nextXid)
+      : await lastCommitBefore(question, backup.startLsn, context),
     commitAfter: after.commit,
     prepared: [...replayed.prepared.values()],
   };

@@ -3,19 +3,13 @@
 import type { Context } from "../base/context.ts";
 import { errorMessage } from "../base/errors.ts";
 import { KIB } from "../base/limits.ts";
-import { expand } from "../codec/compress.ts";
-import { crc32c, PAGE_HASH_BYTES, sha256 } from "../codec/digest.ts";
+import { crc32c, PAGE_HASH_BYTES } from "../codec/digest.ts";
 import { failure } from "../model/failure.ts";
 import type { StanzaName } from "../model/stanza.ts";
 import type { ObjectKey } from "../storage/object-store.ts";
-import { corrupt } from "./corrupt.ts";
+import { corrupt, parseStored } from "./corrupt.ts";
 import { packKey } from "./keys.ts";
-import {
-  type DecodedHeader,
-  decodeObjectHeader,
-  HEADER_SIZE_MAX_BYTES,
-  sealContext,
-} from "./object-header.ts";
+import { type DecodedHeader, decodeObjectHeader, HEADER_SIZE_MAX_BYTES } from "./object-header.ts";
 import {
   decodeDirectory,
   decodeFooter,
@@ -26,6 +20,7 @@ import {
   type PackEntry,
   type PlacedEntry,
 } from "./pack-format.ts";
+import { damagedBlob, type PackedBlob, unpackBlob } from "./packed-blob.ts";
 import type { Repository } from "./repository.ts";
 
 /** Beyond footer and directory, what sealing may have added. */
@@ -68,6 +63,7 @@ export class PackReader {
       key,
       repositoryId: repository.id,
       fieldsSizeBytes: PACK_FIELDS_BYTES,
+      sealer: repository.sealer,
     });
     const pageSizeBytes = decodePackFields(header.fields, key);
     const tail = await readTail(source, entry.blobCount);
@@ -81,9 +77,11 @@ export class PackReader {
         offsetBytes: footer.directoryOffsetBytes,
       });
     }
-    const plain = Buffer.from(repository.sealer.open(stored, sealContext(header, "directory")));
     const place = { footer, headerSizeBytes: header.sizeBytes, key };
-    const directory = decodeDirectory(plain, place);
+    const directory = parseStored(key, () => {
+      const plain = header.seal.open(stored, { kind: "directory", number: 0 });
+      return decodeDirectory(Buffer.from(plain), place);
+    });
     return new PackReader({ repository, context, header, pageSizeBytes, directory });
   }
 
@@ -92,28 +90,37 @@ export class PackReader {
     return this.#entry(blob).plainSizeBytes;
   }
 
+  /** The SHA-256 of a blob's plaintext: 32 bytes. @throws {HindsightError} `OBJECT_CORRUPT` */
+  blobSha256(blob: number): Buffer {
+    return this.#entry(blob).sha256;
+  }
+
   /**
    * The plaintext of one blob, in a buffer of the caller's own.
    *
    * @throws {HindsightError} `OBJECT_CORRUPT`, `OBJECT_MISSING`
    */
   async readBlob(blob: number, context: Context): Promise<Buffer> {
+    return unpackBlob(await this.readPacked(blob, context));
+  }
+
+  /**
+   * One blob as it is stored, in a buffer of the caller's own; {@link unpackBlob} does the rest, in whichever thread.
+   *
+   * @throws {HindsightError} `OBJECT_CORRUPT`, `OBJECT_MISSING`
+   */
+  async readPacked(blob: number, context: Context): Promise<PackedBlob> {
     const entry = this.#entry(blob);
-    const { offsetBytes } = entry;
-    const stored = await this.#read(offsetBytes, entry.storedSizeBytes, context);
-    const damaged = (what: string, cause?: unknown): Error =>
-      corrupt(this.#key, `blob ${blob} ${what}`, { offsetBytes, cause });
-    if (crc32c(stored) !== entry.checksum) throw damaged("does not match its checksum");
-    let plain: Buffer;
-    try {
-      const place = sealContext(this.#pack.header, `blob ${blob}`);
-      const opened = this.#pack.repository.sealer.open(stored, place);
-      plain = expand(opened, entry.compression, entry.plainSizeBytes);
-    } catch (cause) {
-      throw damaged(errorMessage(cause), cause);
-    }
-    if (!sha256(plain).equals(entry.sha256)) throw damaged("does not have the SHA-256 it should");
-    return plain;
+    const origin = { key: this.#key, blob, offsetBytes: entry.offsetBytes };
+    const stored = await this.#read(entry.offsetBytes, entry.storedSizeBytes, context);
+    if (crc32c(stored) !== entry.checksum) throw damagedBlob(origin, "does not match its checksum");
+    return {
+      packed: this.#unseal(stored, origin),
+      compression: entry.compression,
+      plainSizeBytes: entry.plainSizeBytes,
+      sha256: entry.sha256,
+      origin,
+    };
   }
 
   /**
@@ -123,25 +130,56 @@ export class PackReader {
    */
   async pageHashes(blob: number, context: Context = this.#pack.context): Promise<Buffer> {
     const entry = this.#entry(blob);
-    const offsetBytes = entry.hashesOffsetBytes;
-    const stored = await this.#read(offsetBytes, entry.hashesSizeBytes, context);
-    if (crc32c(stored) !== entry.hashesChecksum) {
-      throw corrupt(this.#key, `the page hashes of blob ${blob} do not match their checksum`, {
-        offsetBytes,
-      });
-    }
-    const piece = sealContext(this.#pack.header, `hashes ${blob}`);
-    const hashes = Buffer.from(this.#pack.repository.sealer.open(stored, piece));
-    const pageCount = Math.ceil(entry.plainSizeBytes / this.#pack.pageSizeBytes);
-    if (hashes.length === pageCount * PAGE_HASH_BYTES) return hashes;
-    throw corrupt(this.#key, `blob ${blob} has page hashes for another number of pages`, {
-      offsetBytes,
-    });
+    const stored = await this.#read(entry.hashesOffsetBytes, entry.hashesSizeBytes, context);
+    return this.#decodeHashes(blob, stored);
+  }
+
+  /**
+   * A source of {@link pageHashes} for whoever asks for most of the pack's blobs: they lie together, and are read at once.
+   *
+   * @throws {HindsightError} `OBJECT_CORRUPT`, `OBJECT_MISSING`
+   */
+  async allPageHashes(context: Context): Promise<(blob: number) => Buffer> {
+    const { directory } = this.#pack;
+    const begin = directory[0]?.hashesOffsetBytes ?? 0;
+    const lengthBytes = directory.reduce((sum, entry) => sum + entry.hashesSizeBytes, 0);
+    const all = await this.#read(begin, lengthBytes, context);
+    return (blob) => {
+      const { hashesOffsetBytes, hashesSizeBytes } = this.#entry(blob);
+      const at = hashesOffsetBytes - begin;
+      return this.#decodeHashes(blob, all.subarray(at, at + hashesSizeBytes));
+    };
   }
 
   /** The size of the pages that {@link pageHashes} is about. */
   get pageSizeBytes(): number {
     return this.#pack.pageSizeBytes;
+  }
+
+  #unseal(stored: Buffer, origin: PackedBlob["origin"]): Uint8Array {
+    try {
+      return this.#pack.header.seal.open(stored, { kind: "blob", number: origin.blob });
+    } catch (cause) {
+      throw damagedBlob(origin, errorMessage(cause), cause);
+    }
+  }
+
+  #decodeHashes(blob: number, stored: Buffer): Buffer {
+    const entry = this.#entry(blob);
+    const offsetBytes = entry.hashesOffsetBytes;
+    if (crc32c(stored) !== entry.hashesChecksum) {
+      throw corrupt(this.#key, `the page hashes of blob ${blob} do not match their checksum`, {
+        offsetBytes,
+      });
+    }
+    const hashes = parseStored(this.#key, () =>
+      Buffer.from(this.#pack.header.seal.open(stored, { kind: "hashes", number: blob })),
+    );
+    const pageCount = Math.ceil(entry.plainSizeBytes / this.#pack.pageSizeBytes);
+    if (hashes.length === pageCount * PAGE_HASH_BYTES) return hashes;
+    throw corrupt(this.#key, `blob ${blob} has page hashes for another number of pages`, {
+      offsetBytes,
+    });
   }
 
   #entry(blob: number): PlacedEntry {

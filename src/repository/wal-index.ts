@@ -73,9 +73,10 @@ export async function getWalIndex(
     key,
     repositoryId: repository.id,
     fieldsSizeBytes: FIELDS_BYTES,
+    sealer: repository.sealer,
   });
   const plainSizeBytes = takePlainSize(archive, name, header);
-  const frames = new FrameReader(reader, header, repository.sealer);
+  const frames = new FrameReader(reader, header);
   const pieces: Buffer[] = [];
   for (let rest = plainSizeBytes; rest > 0;) {
     const { plain } = await frames.next({ WIDX: Math.min(rest, FRAME_SIZE_MAX_BYTES) });
@@ -181,8 +182,9 @@ function encodeIndexObject(
     key,
     fields,
   };
-  const style = { header, sealer: repository.sealer, compression: COMPRESSION };
-  const pieces: Uint8Array[] = [encodeObjectHeader(header)];
+  const { bytes, seal } = encodeObjectHeader(header, repository.sealer);
+  const style = { seal, compression: COMPRESSION };
+  const pieces: Uint8Array[] = [bytes];
   for (let number = 0; number * FRAME_SIZE_MAX_BYTES < plain.length; number += 1) {
     const begin = number * FRAME_SIZE_MAX_BYTES;
     const part = plain.subarray(begin, begin + FRAME_SIZE_MAX_BYTES);

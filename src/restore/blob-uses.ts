@@ -85,3 +85,19 @@ function* splitExtent(
     done += takenBytes;
   }
 }
+
+/** Whether page hashes can judge a piece: it consists of whole pages of the blob, its last one excepted. */
+export function hasWholePages(
+  { fileOffsetBytes, blobOffsetBytes, lengthBytes }: Piece,
+  {
+    pageSizeBytes,
+    blobSizeBytes,
+  }: { readonly pageSizeBytes: number; readonly blobSizeBytes: number },
+): boolean {
+  const end = blobOffsetBytes + lengthBytes;
+  return (
+    fileOffsetBytes % pageSizeBytes === 0 &&
+    blobOffsetBytes % pageSizeBytes === 0 &&
+    (lengthBytes % pageSizeBytes === 0 || end === blobSizeBytes)
+  );
+}

@@ -44,7 +44,7 @@ export interface TargetAnswer {
    * point as they were asked for, because they were found.
    */
   readonly compiled: RecoveryTarget;
-  /** The last commit that is kept, if there is one behind the beginning of the backup. */
+  /** The last commit that is kept, if there is one behind the beginning of the backup or shortly before it. */
   readonly commitBefore: CommitFact | undefined;
   /** The first commit that is given up, if there is one in the archive. */
   readonly commitAfter: CommitFact | undefined;

@@ -74,20 +74,30 @@ function describeSeconds(seconds: number): string {
   return `${Math.round(seconds / 3600)} hours`;
 }
 
-function describePlaces({ destination, tablespaces, survey }: RestorePlan): readonly string[] {
+function describePlaces({
+  destination,
+  isDelta,
+  tablespaces,
+  walLink,
+  survey,
+}: RestorePlan): readonly string[] {
+  const kept = ", which is REPLACED by the backup; what equals it is kept";
   const fate = {
     absent: "is created",
     empty: "is empty",
-    cluster: "holds a stopped cluster, WHICH IS REMOVED",
-    aborted: "holds an unfinished restore, which is removed",
+    cluster: `holds a stopped cluster${isDelta ? kept : ", WHICH IS REMOVED"}`,
+    aborted: `holds an unfinished restore${isDelta ? kept : ", which is removed"}`,
   }[destination.state];
+  const files = isDelta ? ", WHERE ITS FILES ARE REPLACED" : ", WHERE ITS FILES ARE REMOVED";
   return [
     `data directory ${destination.path} ${fate}`,
     ...tablespaces.map(
       ({ name, path, original, removed }) =>
-        `tablespace "${name}" goes to ${path}${path === original ? "" : ` (was ${original})`}${removed.length > 0 ? ", WHERE ITS FILES ARE REMOVED" : ""}`,
+        `tablespace "${name}" goes to ${path}${path === original ? "" : ` (was ${original})`}${removed.length > 0 ? files : ""}`,
     ),
-    ...survey.links.map((link) => `link ${showPath(link)} becomes a directory`),
+    ...(walLink
+      ? [`pg_wal goes to ${walLink.path}${walLink.isFilled ? ", WHERE ITS WAL IS REMOVED" : ""}`]
+      : [...survey.links.keys()].map((link) => `link ${showPath(link)} becomes a directory`)),
   ];
 }
 

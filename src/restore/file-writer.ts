@@ -1,31 +1,30 @@
-// Writes what a manifest lists below the places of the plan. Directories and links are made in the order of the manifest;
-// files follow in units: a large file by itself, small files together when they lie in one blob, which is then decoded
-// once for all of them. Nothing is made durable here; that comes after the last byte (Places.sync).
-import type { FileHandle } from "node:fs/promises";
-import type { Context } from "../base/context.ts";
+// Brings what a manifest lists into being below the places of the plan. Directories and links are made in the order of
+// the manifest; files follow in units (file-units.ts), several at a time, by worker threads: small-files.ts and
+// large-file.ts. Nothing is made durable here; that comes after the last byte (Places.sync).
 import { MIB } from "../base/limits.ts";
-import { DIGEST_CHUNK_BYTES } from "../codec/content-digest.ts";
 import { type BytePath, textPath } from "../model/byte-path.ts";
 import type { CopyProgress } from "../model/progress.ts";
-import { readExtents } from "../repository/extent-map.ts";
 import type { ManifestEntry, ManifestFile } from "../repository/manifest.ts";
 import type { PackEntry } from "../repository/pack-format.ts";
-import { type BlobUse, blobUses } from "./blob-uses.ts";
-import { badEntry, tablespaceOidOf } from "./entry-path.ts";
-import { contentDigest, FileContent, proveDigest } from "./file-content.ts";
+import { unpackBlob } from "../repository/packed-blob.ts";
+import { contentDigest, proveDigest } from "./content-proof.ts";
+import { badEntry } from "./entry-path.ts";
+import { type FileUnit, groupSmall, isSmall, planFile, type PlannedFile } from "./file-units.ts";
 import { forEachPulled } from "./lanes.ts";
+import { restoreLargeFile } from "./large-file.ts";
 import { MARKER_FILE } from "./marker.ts";
-import type { PackReader } from "../repository/pack-reader.ts";
-import type { PackShelf } from "./pack-shelf.ts";
 import { CONTROL_FILE, type Places, type TreePath } from "./places.ts";
+import { restoreSmallFiles } from "./small-files.ts";
+import type { WorkerCrew } from "./worker-crew.ts";
 
 /** Where the bytes come from, where they go, and who is told of it. */
 export interface WriterOptions {
   readonly places: Places;
-  readonly shelf: PackShelf;
   readonly packs: readonly PackEntry[];
-  /** What each tablespace's link shall say, by OID. */
-  readonly links: ReadonlyMap<number, string>;
+  /** What the links of the data directory shall say: those of tablespaces, and pg_wal when it lies outside. */
+  readonly links: ReadonlyMap<BytePath, string>;
+  /** Whether files that are there may be right. */
+  readonly isDelta: boolean;
   /** Units at a time. */
   readonly laneCount: number;
   readonly total: { readonly fileCount: number; readonly sizeBytes: number };
@@ -35,11 +34,8 @@ export interface WriterOptions {
 /** Small files looked at together for blobs that they share. */
 const BATCH_FILE_COUNT_MAX = 1024;
 
-/** A file beyond this size is made durable as soon as it is written, so that not everything is left for the end. */
-const SYNC_AT_ONCE_BYTES: number = 64 * MIB;
-
 /** Files that the restore writes itself, from the plan and from the manifest's header, or that must not be there. */
-const NOT_WRITTEN: ReadonlySet<string> = new Set([
+export const NOT_WRITTEN: ReadonlySet<string> = new Set([
   "backup_label",
   "postmaster.opts",
   "postmaster.pid",
@@ -58,32 +54,26 @@ const CHANGED: ReadonlySet<string> = new Set([CONTROL_FILE, AUTO_CONF_FILE]);
 /** pg_control has 8 KiB, and nobody sets that much by ALTER SYSTEM. */
 const CHANGED_SIZE_MAX_BYTES: number = 16 * MIB;
 
-interface PlannedFile {
-  readonly entry: ManifestFile;
-  readonly uses: readonly BlobUse[];
-  readonly hasHoles: boolean;
-}
-
-/** Files that are written together, and the one blob that they share; a file with any other content is alone. */
-interface Unit {
-  readonly files: readonly PlannedFile[];
-  readonly shared: Pick<BlobUse, "pack" | "blob"> | undefined;
-}
-
 /** Writes the entries of one manifest to their places, some units at a time; used once. */
 export class FileWriter {
-  /** What was written and must be made durable. */
+  /** What must be made durable: also what was kept, which may never have reached the disk. */
   readonly files: TreePath[] = [];
   readonly directories: TreePath[] = [];
   readonly #options: WriterOptions;
-  readonly #context: Context;
+  readonly #crew: WorkerCrew;
   readonly #changed: Map<BytePath, Buffer> = new Map();
   #bytesDone = 0;
   #filesDone = 0;
+  #filesKept = 0;
 
-  constructor(options: WriterOptions, context: Context) {
+  constructor(options: WriterOptions, crew: WorkerCrew) {
     this.#options = options;
-    this.#context = context;
+    this.#crew = crew;
+  }
+
+  /** Files that were right already. */
+  get filesKept(): number {
+    return this.#filesKept;
   }
 
   /**
@@ -103,78 +93,62 @@ export class FileWriter {
     return this.#changed.get(path);
   }
 
-  async *#units(entries: AsyncIterable<ManifestEntry>): AsyncGenerator<Unit, void, undefined> {
+  async *#units(entries: AsyncIterable<ManifestEntry>): AsyncGenerator<FileUnit, void, undefined> {
+    const { shelf, context } = this.#crew;
+    const source = { shelf, packs: this.#options.packs, context };
     let batch: PlannedFile[] = [];
     for await (const entry of entries) {
-      this.#context.signal.throwIfAborted();
-      if (entry.kind === "file") {
-        if (NOT_WRITTEN.has(entry.path)) continue;
-        const planned = await this.#planFile(entry);
-        if (CHANGED.has(entry.path)) await this.#readWhole(planned);
-        else if (entry.sizeBytes > DIGEST_CHUNK_BYTES)
-          yield { files: [planned], shared: undefined };
-        else batch.push(planned);
-      } else await this.#writeBare(entry);
+      context.signal.throwIfAborted();
+      if (entry.kind !== "file") {
+        await this.#writeBare(entry);
+        continue;
+      }
+      if (NOT_WRITTEN.has(entry.path)) continue;
+      const planned = await planFile(entry, source);
+      if (CHANGED.has(entry.path)) await this.#readWhole(planned);
+      else if (isSmall(planned)) batch.push(planned);
+      else yield { kind: "large", file: planned };
       if (batch.length < BATCH_FILE_COUNT_MAX) continue;
-      yield* byBlob(batch);
+      yield* groupSmall(batch);
       batch = [];
     }
-    yield* byBlob(batch);
+    yield* groupSmall(batch);
   }
 
-  async #planFile(entry: ManifestFile): Promise<PlannedFile> {
-    const { shelf, packs } = this.#options;
-    const openPack = (index: number): Promise<PackReader> => shelf.take(index);
-    const extents = await readExtents(entry, { packs, openPack, context: this.#context });
-    const uses = await blobUses(entry, extents, openPack);
-    return { entry, uses, hasHoles: extents.some((extent) => extent.source === undefined) };
-  }
-
-  /** Directories and links. A tablespace's link leads where the plan says; any other becomes a directory. */
+  /** Directories and links. What the plan has no place outside for becomes a directory. */
   async #writeBare(entry: Exclude<ManifestEntry, ManifestFile>): Promise<void> {
     if (entry.path === "") return;
-    const place = this.#options.places.find(entry.path);
-    const oid = tablespaceOidOf(entry.path);
-    const target = oid === undefined ? undefined : this.#options.links.get(oid);
-    if (entry.kind === "link" && target !== undefined) {
-      await this.#options.places.data.makeLink(entry.path, target);
+    const { places, links } = this.#options;
+    const target = links.get(entry.path);
+    if (target !== undefined) {
+      await places.data.makeLink(entry.path, target);
       return;
     }
+    const place = places.find(entry.path);
     const mode = entry.kind === "directory" ? (entry.mode & 0o777) | 0o700 : 0o700;
     await place.tree.makeDirectory(place.path, mode);
     this.directories.push(place);
   }
 
-  async #writeUnit({ files, shared }: Unit): Promise<void> {
-    const plain = shared && (await this.#readBlob(shared));
-    for (const file of files) await this.#writeFile(file, plain);
-  }
-
-  async #writeFile(
-    { entry, uses, hasHoles }: PlannedFile,
-    shared: Buffer | undefined,
-  ): Promise<void> {
-    this.#context.signal.throwIfAborted();
-    const place = this.#options.places.find(entry.path);
-    await using file = await place.tree.createFile(place.path);
-    const content = new FileContent(entry, file);
-    if (hasHoles) await content.extend();
-    for (const use of uses) {
-      await content.fill(shared ?? (await this.#readBlob(use)), use);
-      this.#report(
-        use.pieces.reduce((sum, piece) => sum + piece.lengthBytes, 0),
-        0,
-      );
+  async #writeUnit(unit: FileUnit): Promise<void> {
+    if (unit.kind === "large") return await this.#writeLarge(unit.file);
+    const kept = await restoreSmallFiles(unit, this.#crew, this.#options);
+    for (const [index, { entry }] of unit.files.entries()) {
+      this.files.push(this.#options.places.find(entry.path));
+      if (kept[index]) this.#filesKept += 1;
+      this.#report(entry.sizeBytes, 1);
     }
-    await content.prove();
-    await settle(file, entry);
-    this.files.push(place);
-    this.#report(0, 1);
   }
 
-  async #readBlob({ pack, blob }: Pick<BlobUse, "pack" | "blob">): Promise<Buffer> {
-    this.#context.signal.throwIfAborted();
-    return (await this.#options.shelf.take(pack)).readBlob(blob, this.#context);
+  async #writeLarge(file: PlannedFile): Promise<void> {
+    const { places, isDelta } = this.#options;
+    const place = places.find(file.entry.path);
+    const onBytes = (bytes: number): void => this.#report(bytes, 0);
+    const options = { isDelta, isWhole: true, onBytes };
+    const isKept = await restoreLargeFile(file, place, { crew: this.#crew, options });
+    this.files.push(place);
+    if (isKept) this.#filesKept += 1;
+    this.#report(0, 1);
   }
 
   async #readWhole({ entry, uses }: PlannedFile): Promise<void> {
@@ -183,7 +157,7 @@ export class FileWriter {
     }
     const content = Buffer.alloc(entry.sizeBytes);
     for (const use of uses) {
-      const plain = await this.#readBlob(use);
+      const plain = unpackBlob(await this.#crew.fetch(use));
       for (const { fileOffsetBytes, blobOffsetBytes, lengthBytes } of use.pieces) {
         plain.copy(content, fileOffsetBytes, blobOffsetBytes, blobOffsetBytes + lengthBytes);
       }
@@ -204,30 +178,4 @@ export class FileWriter {
       filesTotal: total.fileCount,
     });
   }
-}
-
-/** Groups small files by the blob that holds each whole. */
-function* byBlob(files: readonly PlannedFile[]): Generator<Unit, void, undefined> {
-  const groups = new Map<string, PlannedFile[]>();
-  for (const file of files) {
-    const [use] = file.uses;
-    if (use === undefined || file.uses.length > 1) {
-      yield { files: [file], shared: undefined };
-      continue;
-    }
-    const key = `${use.pack}/${use.blob}`;
-    const group = groups.get(key);
-    if (group) group.push(file);
-    else groups.set(key, [file]);
-  }
-  for (const group of groups.values()) yield { files: group, shared: group[0]?.uses[0] };
-}
-
-/** Permissions and time as they were; the owner was given when the file was made. */
-async function settle(file: FileHandle, entry: ManifestFile): Promise<void> {
-  const mode = entry.mode & 0o777;
-  if (mode !== 0o600) await file.chmod(mode);
-  const seconds = entry.modifiedAt.epochMilliseconds / 1000;
-  await file.utimes(seconds, seconds);
-  if (entry.sizeBytes >= SYNC_AT_ONCE_BYTES) await file.datasync();
 }

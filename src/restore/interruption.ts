@@ -1,5 +1,5 @@
 // What to say about a restore that did not finish: what happened, that PostgreSQL cannot start from what lies there, and
-// that the same command with --delta does it again.
+// that the same command with --delta goes on.
 import { errorMessage, HindsightError, systemErrorCode } from "../base/errors.ts";
 import { failure, type FailureCode, isFailure } from "../model/failure.ts";
 
@@ -32,7 +32,7 @@ const MEANINGS: Partial<Record<FailureCode, string>> = {
  */
 export function unfinished(error: unknown, path: string, signal: AbortSignal): Error {
   const state = `${path} is incomplete, and PostgreSQL cannot start from it`;
-  const again = "Run the same restore again with --delta: it begins anew.";
+  const again = "Run the same restore again with --delta: it goes on from what is there.";
   if (signal.aborted) {
     return failure("INTERRUPTED", `the restore was interrupted; ${state}`, {
       hint: again,

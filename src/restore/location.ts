@@ -65,6 +65,20 @@ export async function ownerOf(location: Location): Promise<Owner> {
   return { uid, gid };
 }
 
+/**
+ * Whether a file may be changed where it is: one with another name elsewhere is somebody's copy, and one of another user
+ * cannot be given to whom it must belong.
+ *
+ * @param owner who it must belong to; undefined: whoever asks, who is not root then.
+ */
+export function isOwnFile(
+  { nlink, uid }: { readonly nlink: number; readonly uid: number },
+  owner: Owner | undefined,
+): boolean {
+  const isMine = owner !== undefined || uid === (process.geteuid?.() ?? uid);
+  return nlink === 1 && isMine;
+}
+
 /** Free space of a file system, and which one it is. */
 export interface FreeSpace {
   readonly device: number;

@@ -13,7 +13,7 @@ export const MARKER_FILE: BytePath = textPath("hindsight.restore-incomplete");
 /** What the marker says: whose remains lie here, and where else. */
 export interface Marker {
   readonly backup: BackupLabel;
-  /** Locations that the restore writes to, absolute. */
+  /** Locations that the restore writes to, absolute: of tablespaces and of pg_wal. */
   readonly tablespaceLocations: readonly string[];
 }
 

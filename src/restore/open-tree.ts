@@ -22,10 +22,10 @@ import { systemErrorCode } from "../base/errors.ts";
 import { forEachLimited } from "../base/limits.ts";
 import { bytePath, type BytePath, joinPath, pathBelow, ROOT_PATH } from "../model/byte-path.ts";
 import { baseName, parentPath } from "./entry-path.ts";
-import { writeAt } from "./file-content.ts";
-import type { Owner } from "./location.ts";
+import { isOwnFile, type Owner } from "./location.ts";
 
 const DIRECTORY_FLAGS = constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW;
+const MEND_FLAGS = constants.O_RDWR | constants.O_NOFOLLOW | constants.O_NONBLOCK;
 const CREATE_FLAGS = constants.O_RDWR | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW;
 
 /** Directories kept open at a time, beside those in use. */
@@ -40,6 +40,12 @@ const REMOVE_CONCURRENCY_MAX = 8;
 interface OpenDirectory {
   readonly opened: Promise<FileHandle>;
   userCount: number;
+}
+
+/** A name in a directory. `other`: a link, or a special file. */
+export interface TreeEntry {
+  readonly name: BytePath;
+  readonly kind: "file" | "directory" | "other";
 }
 
 /** One place that is written: the data directory, or a tablespace's location. */
@@ -92,9 +98,69 @@ export class OpenTree implements AsyncDisposable {
     }
   }
 
-  /** Creates a directory that is not there yet. */
+  /**
+   * Opens a file that is there, for reading and writing. Whatever is not a file of our own is taken away.
+   *
+   * @returns undefined when there is none, or none any more.
+   */
+  async openFile(path: BytePath): Promise<FileHandle | undefined> {
+    let file: FileHandle;
+    try {
+      file = await this.#within(path, (place) => open(place, MEND_FLAGS));
+    } catch (error) {
+      if (!NOT_A_FILE.has(systemErrorCode(error) ?? "")) throw error;
+      await this.removeFile(path);
+      return undefined;
+    }
+    try {
+      const status = await file.stat();
+      if (status.isFile() && isOwnFile(status, this.#owner)) {
+        if (this.#owner) await file.chown(this.#owner.uid, this.#owner.gid);
+        return file;
+      }
+      await this.removeFile(path);
+    } catch (error) {
+      await file.close();
+      throw error;
+    }
+    await file.close();
+    return undefined;
+  }
+
+  /** Who everything made here is given to. */
+  get owner(): Owner | undefined {
+    return this.#owner;
+  }
+
+  /**
+   * Keeps a directory open until the answer is disposed of.
+   *
+   * @returns a path that leads to the open directory, also for other threads of this process.
+   */
+  async hold(path: BytePath): Promise<AsyncDisposable & { readonly place: Buffer }> {
+    const released = Promise.withResolvers<void>();
+    const held = Promise.withResolvers<Buffer>();
+    const holding = this.withDirectory(path, async (place) => {
+      held.resolve(place);
+      await released.promise;
+    });
+    holding.catch(held.reject);
+    const place = await held.promise;
+    return {
+      place,
+      [Symbol.asyncDispose]: async () => {
+        released.resolve();
+        await holding;
+      },
+    };
+  }
+
+  /** Creates a directory; one that is there already keeps its content, and is no error. */
   async makeDirectory(path: BytePath, mode: number): Promise<void> {
-    await this.#within(path, (place) => mkdir(place, 0o700));
+    await this.#within(path, (place) => mkdir(place, 0o700)).catch((error: unknown) => {
+      // Something else of that name is found out by opening it.
+      if (systemErrorCode(error) !== "EEXIST") throw error;
+    });
     await this.withDirectory(path, async (_, directory) => {
       await directory.chmod(mode);
       if (this.#owner) await directory.chown(this.#owner.uid, this.#owner.gid);
@@ -156,6 +222,17 @@ export class OpenTree implements AsyncDisposable {
     await this.syncDirectory(parentPath(path));
   }
 
+  /** What a directory holds; links are not followed. */
+  async list(path: BytePath): Promise<readonly TreeEntry[]> {
+    const entries = await this.withDirectory(path, (place) =>
+      readdir(place, { encoding: "buffer", withFileTypes: true }),
+    );
+    return entries.map((entry) => ({
+      name: bytePath(entry.name),
+      kind: entry.isDirectory() ? "directory" : entry.isFile() ? "file" : "other",
+    }));
+  }
+
   /** Removes everything in a directory but the names in `kept`; links are removed, not followed. */
   async removeContent(
     path: BytePath,
@@ -213,7 +290,7 @@ export class OpenTree implements AsyncDisposable {
 
   async #writeNew(path: BytePath, bytes: Uint8Array, mode: number): Promise<void> {
     await using file = await this.createFile(path);
-    await writeAt(file, bytes, 0);
+    await writeAt(file, bytes);
     await file.chmod(mode);
     await file.sync();
   }
@@ -256,8 +333,30 @@ export class OpenTree implements AsyncDisposable {
   }
 }
 
+/** What opening something else than a file of ours ends with. */
+const NOT_A_FILE: ReadonlySet<string> = new Set([
+  "EACCES",
+  "EISDIR",
+  "ELOOP",
+  "ENOENT",
+  "ENXIO",
+  "EPERM",
+]);
+
+/** Writes all of `bytes`: one call may take fewer and report no error. */
+async function writeAt(file: FileHandle, bytes: Uint8Array): Promise<void> {
+  let done = 0;
+  while (done < bytes.length) {
+    const { bytesWritten } = await file.write(bytes, done, bytes.length - done, done);
+    if (bytesWritten === 0) {
+      throw Object.assign(new Error("a write took nothing"), { code: "EIO" });
+    }
+    done += bytesWritten;
+  }
+}
+
 /** One name below an open directory; never a way out of it. */
-function below(place: Buffer, name: BytePath): Buffer {
+export function below(place: Buffer, name: BytePath): Buffer {
   if (name === "" || name === "." || name === ".." || /[/\0]/.test(name)) {
     throw new RangeError(`not the name of a file: ${JSON.stringify(name)}`);
   }

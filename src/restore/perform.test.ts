@@ -386,3 +386,55 @@ test("preserve keeps the settings and signals of what is replaced", async () => 
   expect(names).toContain("standby.signal");
   expect(names).not.toContain("recovery.signal");
 });
+
+const WAL_LINK_ENTRIES = (location: string): readonly SourceEntry[] => [
+  ...SMALL_CLUSTER.filter(({ path }) => path !== "pg_wal"),
+  { kind: "link", path: textPath("pg_wal"), target: textPath(location) },
+];
+
+test("pg_wal goes where it is mapped, or with link-all where it was, and is emptied when it was the cluster's", async () => {
+  await using site = await Site.create();
+  await site.backUp({ entries: WAL_LINK_ENTRIES(site.path("wal")) });
+  await site.storeWal(["3"]);
+  await restore(site, { links: { all: true, byName: new Map() } });
+  expect(await readlink(site.path("to/pg_wal"))).toBe(site.path("wal"));
+  expect((await readdir(site.path("wal"))).toSorted()).toEqual(["archive_status", "summaries"]);
+  for (const delta of [false, true]) {
+    await site.write("wal/000000010000000000000009", "old WAL");
+    await restore(site, { overwrite: true, delta, links: { all: true, byName: new Map() } });
+    expect((await readdir(site.path("wal"))).toSorted()).toEqual(["archive_status", "summaries"]);
+  }
+  const moved = new Map([["pg_wal", site.path("fast/wal")]]);
+  await restore(site, { overwrite: true, delta: true, links: { all: true, byName: moved } });
+  expect(await readlink(site.path("to/pg_wal"))).toBe(site.path("fast/wal"));
+  expect((await readdir(site.path("fast/wal"))).toSorted()).toEqual([
+    "archive_status",
+    "summaries",
+  ]);
+  await restore(site, { overwrite: true });
+  expect((await lstat(site.path("to/pg_wal"))).isDirectory()).toBe(true);
+});
+
+test("a copy never takes the pg_wal of another cluster", async () => {
+  await using site = await Site.create();
+  await site.backUp({ entries: WAL_LINK_ENTRIES(site.path("wal")) });
+  await site.storeWal(["3"]);
+  await site.write("wal/000000010000000000000003", "production's");
+  const links = { all: true, byName: new Map<string, string>() };
+  for (const overwrite of [false, true]) {
+    await expect(restore(site, { links, overwrite })).rejects.toMatchObject({
+      code: "DESTINATION_UNSAFE",
+      exitCode: 30,
+      hint: expect.stringContaining("--link-map=pg_wal="),
+    });
+  }
+  const others = [
+    [["pg_wal", site.path("to/inside")], "DESTINATION_UNSAFE"],
+    [["pg_xact", site.path("xact")], "CONFIG_OPTION_INVALID"],
+  ] as const;
+  for (const [[name, path], code] of others) {
+    const byName = new Map([[name, path]]);
+    await expect(restore(site, { links: { all: false, byName } })).rejects.toMatchObject({ code });
+  }
+  expect(await readdir(site.directory)).toEqual(["wal"]);
+});

@@ -2,7 +2,9 @@
 //
 // State       entered by                                  what lies there
 // marked      the marker is written                       the old cluster, or nothing
-// cleared     pg_control is removed, then all the rest    nothing
+// disarmed    pg_control is removed                       the old cluster, from which PostgreSQL does not start
+// cleared     all the rest is removed; with --delta       nothing; with --delta files that may be right
+//             what the backup does not have
 // written     every file, label, setting and signal       a cluster without pg_control: PostgreSQL does not start
 // durable     every file and directory is synced          the same, and it survives a power loss
 // complete    pg_control is renamed into place            a cluster that starts in recovery only
@@ -19,19 +21,23 @@ import type { CopyProgress } from "../model/progress.ts";
 import { invalidateCheckpoint, parseControlFile } from "../postgres/control-file.ts";
 import { walSubdirectories } from "../postgres/data-directory/exclusions.ts";
 import { readManifest } from "../repository/manifest.ts";
+import type { PackEntry } from "../repository/pack-format.ts";
 import type { Repository } from "../repository/repository.ts";
 import { rewriteAutoConf } from "./auto-conf.ts";
 import { describeTarget } from "./choose-backup.ts";
-import { AUTO_CONF_FILE, FileWriter } from "./file-writer.ts";
+import { AUTO_CONF_FILE, FileWriter, NOT_WRITTEN, type WriterOptions } from "./file-writer.ts";
 import { unfinished } from "./interruption.ts";
 import { denied } from "./location.ts";
 import { MARKER_FILE } from "./marker.ts";
-import { PackShelf } from "./pack-shelf.ts";
+import { PackShelf } from "../repository/pack-shelf.ts";
 import { CONTROL_FILE, Places, topMode } from "./places.ts";
 import type { RestorePlan } from "./plan.ts";
+import { readBelongings } from "./prune.ts";
 import { targetSetting } from "./recovery-settings.ts";
 import type { TablespacePlan } from "./tablespaces.ts";
+import { WAL_DIRECTORY } from "./wal-link.ts";
 import { fillWalSpool, type SpoolSource } from "./wal-spool.ts";
+import { WorkerCrew } from "./worker-crew.ts";
 
 /** Where a plan's bytes come from, and who is told how far it is. */
 export interface PerformOptions {
@@ -51,9 +57,11 @@ export interface RestoreResult {
     readonly timeline: number;
   };
   readonly dataDirectory: string;
+  /** Files that were written, wholly or in part. */
   readonly filesRestored: number;
-  /** Always 0 until a restore can keep files that have not changed. */
+  /** Files that were there already, with the content that was backed up. */
   readonly filesKept: number;
+  /** Of all files. */
   readonly bytes: number;
   readonly seconds: number;
 }
@@ -77,9 +85,10 @@ export async function performRestore(
     const isOurs = error instanceof HindsightError || systemErrorCode(error) === undefined;
     throw isOurs ? error : denied(plan.destination.path, error);
   });
+  let filesKept: number;
   try {
     await using open = places;
-    await restoreInto(open, { plan, options, preserved }, context);
+    filesKept = await restoreInto(open, { plan, options, preserved }, context);
   } catch (error) {
     throw unfinished(error, plan.destination.path, context.signal);
   }
@@ -88,8 +97,8 @@ export async function performRestore(
     backup: plan.backup.label,
     target: targetOf(plan),
     dataDirectory: plan.destination.path,
-    filesRestored: fileCount,
-    filesKept: 0,
+    filesRestored: fileCount - filesKept,
+    filesKept,
     bytes: sizeBytes,
     seconds: (context.clock.monotonicMs() - beginMs) / 1000,
   };
@@ -101,7 +110,8 @@ interface Work {
   readonly preserved: Preserved | undefined;
 }
 
-async function restoreInto(places: Places, work: Work, context: Context): Promise<void> {
+/** @returns how many files were right already. */
+async function restoreInto(places: Places, work: Work, context: Context): Promise<number> {
   const { plan, options } = work;
   const { backup, stanza, destination } = plan;
   const timeZone = backup.settings["TimeZone"] ?? "UTC";
@@ -110,23 +120,12 @@ async function restoreInto(places: Places, work: Work, context: Context): Promis
     `restore backup set ${backup.label}, recovery to ${describeTarget(plan.target, timeZone)}`,
     { destination: destination.path },
   );
-  await places.clear(plan, context.signal);
+  await places.disarm();
+  await clearTheWay(places, work, context);
   const { header, entries } = await readManifest(options.repository, stanza, backup.label, context);
   const shelf = new PackShelf(options.repository, { stanza, packs: header.packs }, context);
-  const writer = new FileWriter(
-    {
-      places,
-      shelf,
-      packs: header.packs,
-      links: new Map(
-        plan.tablespaces.map((tablespace) => [tablespace.oid, linkTarget(tablespace)]),
-      ),
-      laneCount: plan.processMax * 2,
-      total: plan.survey.total,
-      onProgress: options.onProgress ?? ((): void => undefined),
-    },
-    context,
-  );
+  await using crew = new WorkerCrew(shelf, plan.processMax, context);
+  const writer = new FileWriter(writerOptions(places, work, header.packs), crew);
   await writer.writeAll(entries);
   await writeOwnFiles(places, writer, work);
   // The processor has nothing to do while the disk has.
@@ -144,6 +143,54 @@ async function restoreInto(places: Places, work: Work, context: Context): Promis
     "restore global/pg_control (performed last so that an unfinished restore cannot start)",
   );
   await places.data.replaceFile(CONTROL_FILE, controlFile(plan, writer), fileMode(plan));
+  return writer.filesKept;
+}
+
+async function clearTheWay(
+  places: Places,
+  { plan, options }: Work,
+  context: Context,
+): Promise<void> {
+  if (!plan.isDelta) return await places.clear(plan, context.signal);
+  const { entries } = await readManifest(
+    options.repository,
+    plan.stanza,
+    plan.backup.label,
+    context,
+  );
+  const belongings = await readBelongings(
+    entries,
+    (path) => places.find(path),
+    (path) => !NOT_WRITTEN.has(path),
+  );
+  await places.prune(plan, belongings, context.signal);
+}
+
+function writerOptions(
+  places: Places,
+  { plan, options }: Work,
+  packs: readonly PackEntry[],
+): WriterOptions {
+  return {
+    places,
+    packs,
+    links: linksOf(plan),
+    isDelta: plan.isDelta,
+    laneCount: plan.processMax * 2,
+    total: plan.survey.total,
+    onProgress: options.onProgress ?? ((): void => undefined),
+  };
+}
+
+function linksOf({ tablespaces, walLink }: RestorePlan): ReadonlyMap<BytePath, string> {
+  const links = new Map(
+    tablespaces.map((tablespace) => [
+      textPath(`pg_tblspc/${tablespace.oid}`),
+      linkTarget(tablespace),
+    ]),
+  );
+  if (walLink) links.set(textPath(WAL_DIRECTORY), walLink.path);
+  return links;
 }
 
 function spoolSource(places: Places, { plan, options }: Work): SpoolSource {
@@ -195,12 +242,12 @@ async function makeWalDirectories(
 ): Promise<void> {
   const names = walSubdirectories(plan.backup.majorVersion).map((name) => `pg_wal/${name}`);
   for (const path of ["pg_wal", ...names].map(textPath)) {
-    const isThere = writer.directories.some(
-      (place) => place.tree === places.data && place.path === path,
-    );
+    if (path === WAL_DIRECTORY && plan.walLink) continue;
+    const { tree, path: below } = places.find(path);
+    const isThere = writer.directories.some((place) => place.tree === tree && place.path === below);
     if (isThere) continue;
-    await places.data.makeDirectory(path, topMode(plan));
-    writer.directories.push({ tree: places.data, path });
+    await tree.makeDirectory(below, topMode(plan));
+    writer.directories.push({ tree, path: below });
   }
 }
 

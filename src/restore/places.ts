@@ -13,6 +13,8 @@ import type { Location, Owner } from "./location.ts";
 import { formatMarker, MARKER_FILE } from "./marker.ts";
 import { OpenTree } from "./open-tree.ts";
 import type { RestorePlan } from "./plan.ts";
+import { type Belongings, prune } from "./prune.ts";
+import { WAL_DIRECTORY } from "./wal-link.ts";
 
 /** Files and directories synced at a time: one journal commit serves them all. */
 const SYNC_CONCURRENCY_MAX = 16;
@@ -32,10 +34,17 @@ export interface TreePath {
 export class Places implements AsyncDisposable {
   readonly data: OpenTree;
   readonly #tablespaces: ReadonlyMap<number, OpenTree>;
+  /** Of pg_wal, when it lies outside. */
+  readonly #wal: OpenTree | undefined;
 
-  private constructor(data: OpenTree, tablespaces: ReadonlyMap<number, OpenTree>) {
+  private constructor(
+    data: OpenTree,
+    tablespaces: ReadonlyMap<number, OpenTree>,
+    wal: OpenTree | undefined,
+  ) {
     this.data = data;
     this.#tablespaces = tablespaces;
+    this.#wal = wal;
   }
 
   /**
@@ -45,36 +54,43 @@ export class Places implements AsyncDisposable {
    *   system's errors.
    */
   static async prepare(plan: RestorePlan): Promise<Places> {
-    const { destination, tablespaces, backup } = plan;
+    const { destination, tablespaces, walLink, backup } = plan;
     await refuseRunning(destination);
     await refuseNewContent(plan);
     await makeLocation(destination, topMode(plan));
     for (const tablespace of tablespaces) await makeLocation(tablespace, 0o700);
+    if (walLink) await makeLocation(walLink, topMode(plan));
     await using opened = new AsyncDisposableStack();
     const data = opened.use(await OpenTree.open(destination.path, destination.owner));
     const trees = new Map<number, OpenTree>();
     for (const { oid, path, owner } of tablespaces) {
       trees.set(oid, opened.use(await OpenTree.open(path, owner)));
     }
-    const tablespaceLocations = tablespaces.map(({ path }) => path);
+    const wal = walLink && opened.use(await OpenTree.open(walLink.path, walLink.owner));
+    const outside = walLink ? [...tablespaces, walLink] : tablespaces;
+    const tablespaceLocations = outside.map(({ path }) => path);
     await data.replaceFile(
       MARKER_FILE,
       formatMarker({ backup: backup.label, tablespaceLocations }),
       0o600,
     );
     opened.move();
-    return new Places(data, trees);
+    return new Places(data, trees, wal);
   }
 
-  /** Removes what the plan said is removed; pg_control before anything else, so that nothing half removed can start. */
+  /** Removes pg_control, before anything else is touched: from here on PostgreSQL does not start from what lies there. */
+  async disarm(): Promise<void> {
+    if (!(await contentOf(this.data.path)).includes("global")) return;
+    await this.data.removeFile(CONTROL_FILE);
+    await this.data.syncDirectory(textPath("global")).catch(ignoreReplaced);
+  }
+
+  /** Removes everything that the plan said is removed. */
   async clear(plan: RestorePlan, signal: AbortSignal): Promise<void> {
     const kept = new Set<string>([MARKER_FILE, LOST_AND_FOUND]);
-    if ((await contentOf(this.data.path)).includes("global")) {
-      await this.data.removeFile(CONTROL_FILE);
-      await this.data.syncDirectory(textPath("global")).catch(ignoreReplaced);
-    }
     await this.data.removeContent(ROOT_PATH, { kept, signal });
     await this.data.syncDirectory(ROOT_PATH);
+    await this.#wal?.removeContent(ROOT_PATH, { kept, signal });
     for (const { oid, removed } of plan.tablespaces) {
       for (const name of removed) {
         await this.#tablespaces.get(oid)?.removeDirectory(textPath(name), signal);
@@ -82,8 +98,22 @@ export class Places implements AsyncDisposable {
     }
   }
 
+  /** Removes of what the plan said is removed only what the backup has not, or has as something else. */
+  async prune(plan: RestorePlan, belongings: Belongings, signal: AbortSignal): Promise<void> {
+    await prune(this.data, { belongings }, signal);
+    await this.data.syncDirectory(ROOT_PATH);
+    if (this.#wal) await prune(this.#wal, { belongings }, signal);
+    for (const { oid, removed } of plan.tablespaces) {
+      const tree = this.#tablespaces.get(oid);
+      if (tree) await prune(tree, { belongings, only: removed }, signal);
+    }
+  }
+
   /** Where an entry of the manifest goes. */
   find(path: BytePath): TreePath {
+    if (this.#wal && path.startsWith(`${WAL_DIRECTORY}/`)) {
+      return { tree: this.#wal, path: path.slice(WAL_DIRECTORY.length + 1) as BytePath };
+    }
     const place = placeOf(path, this.#tablespaces);
     const tree =
       place.tablespaceOid === undefined ? this.data : this.#tablespaces.get(place.tablespaceOid);
@@ -102,7 +132,7 @@ export class Places implements AsyncDisposable {
       signal.throwIfAborted();
       await tree.syncFile(path);
     });
-    const tops = [this.data, ...this.#tablespaces.values()].map((tree) => ({
+    const tops = this.#trees().map((tree) => ({
       tree,
       path: ROOT_PATH,
     }));
@@ -112,8 +142,11 @@ export class Places implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    for (const tree of [this.data, ...this.#tablespaces.values()])
-      await tree[Symbol.asyncDispose]();
+    for (const tree of this.#trees()) await tree[Symbol.asyncDispose]();
+  }
+
+  #trees(): readonly OpenTree[] {
+    return [this.data, ...this.#tablespaces.values(), ...(this.#wal ? [this.#wal] : [])];
   }
 }
 

@@ -15,10 +15,12 @@ import { requireSpace, type SpaceNeed } from "./free-space.ts";
 import { forecastRoute, type RouteForecast } from "./plan-forecast.ts";
 import { isToEnd, planRoute, type Route, type RouteRequest } from "./plan-route.ts";
 import { recoverySettings, type RecoverySettings } from "./recovery-settings.ts";
+import type { Location } from "./location.ts";
 import { type Interlock, restoreCommandFlags } from "./restore-command.ts";
 import { normalizeOptions } from "./recovery-options.ts";
 import { type ManifestSurvey, surveyManifest } from "./survey.ts";
 import { planTablespaces, type TablespaceMapping, type TablespacePlan } from "./tablespaces.ts";
+import { type LinkMapping, planWalLink, WAL_DIRECTORY, type WalLinkPlan } from "./wal-link.ts";
 import type { WalPlan } from "./wal-path.ts";
 import { segmentsAhead } from "./wal-spool.ts";
 
@@ -28,11 +30,14 @@ export interface RestoreRequest extends RouteRequest {
   readonly destination: string;
   /** `--delta` or `--force`: a data directory that is there is replaced. */
   readonly overwrite: boolean;
+  /** `--delta`: what is there and right is kept. */
+  readonly delta: boolean;
   /** `off` for a copy beside production, whose WAL must not mix with production's. */
   readonly archiveMode: "preserve" | "off";
   /** `--recovery-option`, as given. */
   readonly recoveryOptions: ReadonlyMap<string, string>;
   readonly tablespaces: TablespaceMapping;
+  readonly links: LinkMapping;
   /** The whole archive-get command for `%f` and `"%p"`, with these flags; quoted for a shell, not for a setting. */
   readonly restoreCommand: (flags: readonly string[]) => string;
   readonly interlock: Interlock;
@@ -69,7 +74,11 @@ export interface RestorePlan {
   /** Segments that are fetched ahead of the recovery, by name. */
   readonly walAhead: readonly string[];
   readonly destination: DestinationPlan;
+  /** Whether files that are there may be right and are kept then. */
+  readonly isDelta: boolean;
   readonly tablespaces: readonly TablespacePlan[];
+  /** Undefined: pg_wal is a directory of the data directory. */
+  readonly walLink: WalLinkPlan | undefined;
   readonly survey: ManifestSurvey;
   readonly recovery: RecoverySettings;
   readonly archiveMode: "preserve" | "off";
@@ -112,7 +121,15 @@ export async function planRestore(given: RestoreRequest, context: Context): Prom
   );
   const survey = await surveyManifest(header, entries);
   const tablespaces = await planPlaces(request, { header, survey, destination });
-  await requireSpace(spaceNeeds({ header, survey, destination, tablespaces }));
+  const walLink = await planWalLink({
+    mapping: request.links,
+    links: survey.links,
+    destination,
+    overwrite: request.overwrite,
+    taken: tablespaces.map(({ path }) => path),
+    protectedPaths: request.protectedPaths,
+  });
+  await requireSpace(spaceNeeds({ header, survey, destination, tablespaces, walLink }));
   const walAhead = walToFetch(request, route);
   return {
     stanza: request.stanza,
@@ -131,14 +148,25 @@ export async function planRestore(given: RestoreRequest, context: Context): Prom
     wal: route.wal,
     walAhead,
     destination,
+    isDelta: request.delta && isFilled(destination),
     tablespaces,
+    walLink,
     survey,
     recovery: planSettings(request, route, { survey, isWalAhead: walAhead.length > 0 }),
     archiveMode: request.archiveMode,
     processMax: request.processMax,
-    notes: [...(route.answer?.notes ?? []), ...notesOn(destination, tablespaces)],
-    warnings: [...options.warnings, ...warningsOn(request, route, survey)],
+    notes: [
+      ...(route.answer?.notes ?? []),
+      ...standbyNotes(request),
+      ...notesOn(destination, walLink ? [...tablespaces, walLink] : tablespaces),
+    ],
+    warnings: [...options.warnings, ...warningsOn(request, route, { survey, walLink })],
   };
+}
+
+/** Whether anything is there that a restore of ours may look at. */
+function isFilled({ state }: DestinationPlan): boolean {
+  return state === "cluster" || state === "aborted";
 }
 
 async function planPlaces(
@@ -164,27 +192,43 @@ async function planPlaces(
 /** Segments that PostgreSQL may keep in pg_wal at once while it recovers: the one it reads, the next, the new one. */
 const WAL_SEGMENTS_AT_ONCE = 3;
 
+const NO_FILES = { fileCount: 0, sizeBytes: 0 };
+
 function spaceNeeds({
   header,
   survey,
   destination,
   tablespaces,
+  walLink,
 }: {
   header: ManifestHeader;
   survey: ManifestSurvey;
   destination: DestinationPlan;
   tablespaces: readonly TablespacePlan[];
+  walLink: WalLinkPlan | undefined;
 }): readonly SpaceNeed[] {
+  const walBytes = WAL_SEGMENTS_AT_ONCE * header.segmentSizeBytes;
+  const wal: SpaceNeed[] = walLink
+    ? [
+        {
+          existing: walLink.existing,
+          usage: NO_FILES,
+          walBytes,
+          removed: walLink.isFilled ? [walLink.path] : [],
+        },
+      ]
+    : [];
   return [
     {
       existing: destination.existing,
       usage: survey.dataDirectory,
-      walBytes: WAL_SEGMENTS_AT_ONCE * header.segmentSizeBytes,
+      walBytes: walLink ? 0 : walBytes,
       removed: destination.exists ? [destination.path] : [],
     },
+    ...wal,
     ...tablespaces.map((tablespace) => ({
       existing: tablespace.existing,
-      usage: survey.tablespaces.get(tablespace.oid) ?? { fileCount: 0, sizeBytes: 0 },
+      usage: survey.tablespaces.get(tablespace.oid) ?? NO_FILES,
       walBytes: 0,
       removed: tablespace.removed.map((name) => `${tablespace.path}/${name}`),
     })),
@@ -224,11 +268,15 @@ function planSettings(
   });
 }
 
-function notesOn(
-  destination: DestinationPlan,
-  tablespaces: readonly TablespacePlan[],
-): readonly string[] {
-  return [destination, ...tablespaces]
+function standbyNotes({ type, recoveryOptions }: RestoreRequest): readonly string[] {
+  if (type !== "standby" || recoveryOptions.has("primary_conninfo")) return [];
+  return [
+    "Without --recovery-option=primary_conninfo=… the standby follows the archive only, one segment behind.",
+  ];
+}
+
+function notesOn(destination: DestinationPlan, places: readonly Location[]): readonly string[] {
+  return [destination, ...places]
     .filter(({ given, path }) => given.replace(/\/+$/, "") !== path)
     .map(({ given, path }) => `${given} leads to ${path}.`);
 }
@@ -236,7 +284,10 @@ function notesOn(
 function warningsOn(
   request: RestoreRequest,
   { backup, history, wal, answer }: Route,
-  survey: ManifestSurvey,
+  {
+    survey,
+    walLink,
+  }: { readonly survey: ManifestSurvey; readonly walLink: WalLinkPlan | undefined },
 ): readonly string[] {
   const warnings: string[] = [];
   const { type, target } = request;
@@ -279,7 +330,8 @@ function warningsOn(
       "The backup has tablespaces inside of its data directory: allow_in_place_tablespaces is switched on for their recovery.",
     );
   }
-  for (const link of survey.links) {
+  for (const link of survey.links.keys()) {
+    if (link === WAL_DIRECTORY && walLink) continue;
     warnings.push(
       `${showPath(link)} was a link to another place and becomes a directory of its own.`,
     );

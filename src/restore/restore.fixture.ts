@@ -16,7 +16,7 @@ import { type ManifestEntry, type ManifestHeader, writeManifest } from "../repos
 import { PackWriter } from "../repository/pack-writer.ts";
 import { CLUSTER, createFixture, type Fixture } from "../repository/repository.fixture.ts";
 import { putWalFile, type WalArchive } from "../repository/wal-archive.ts";
-import { contentDigest } from "./file-content.ts";
+import { contentDigest } from "./content-proof.ts";
 import type { RestoreRequest } from "./plan.ts";
 
 const NO_COMPRESSION = { compression: { kind: "none", level: 0 } } as const;
@@ -182,9 +182,11 @@ export class Site implements AsyncDisposable {
       set: undefined,
       destination: this.path("to"),
       overwrite: false,
+      delta: false,
       archiveMode: "preserve",
       recoveryOptions: new Map(),
       tablespaces: { byName: new Map(), all: undefined },
+      links: { byName: new Map(), all: false },
       restoreCommand: (flags) => ["archive-get", ...flags, "%f", '"%p"'].join(" "),
       interlock: "none",
       walAheadMaxBytes: 1024 * SEGMENT_BYTES,
@@ -298,6 +300,7 @@ function buildHeader(
     settings: { TimeZone: "Europe/Paris" },
     tablespaces: [],
     databases: [],
+    deltaSizeBytes: facts.sizeBytes,
     repositorySizeBytes: facts.sizeBytes,
     pageErrors: [],
     annotations: {},
@@ -306,6 +309,7 @@ function buildHeader(
     binDirectory: undefined,
     hindsightVersion: "0.1.0",
     fromStandby: false,
+    contentScan: undefined,
     ...parts.header,
   };
 }

@@ -23,8 +23,8 @@ export interface ManifestSurvey {
   readonly mode: number;
   /** Whether a tablespace is a directory in pg_tblspc instead of a link (from PostgreSQL 15 on). */
   readonly hasInPlaceTablespaces: boolean;
-  /** Links other than tablespaces: they are restored as directories. */
-  readonly links: readonly BytePath[];
+  /** Links other than tablespaces, and where they led; they are restored as directories unless the plan says otherwise. */
+  readonly links: ReadonlyMap<BytePath, string>;
 }
 
 interface Usage {
@@ -51,7 +51,7 @@ class Survey {
   readonly #majorVersion: number;
   readonly #dataDirectory: Usage = { fileCount: 0, sizeBytes: 0 };
   readonly #tablespaces: Map<number, Usage & { location: string }> = new Map();
-  readonly #links: BytePath[] = [];
+  readonly #links: Map<BytePath, string> = new Map();
   #mode = 0o700;
   #hasControlFile = false;
   #hasInPlaceTablespaces = false;
@@ -96,11 +96,11 @@ class Survey {
   #addLink({ path, target }: Extract<ManifestEntry, { kind: "link" }>): void {
     const oid = tablespaceOidOf(path);
     if (path === "") throw badEntry(path, "is a link");
+    const location = Buffer.from(target, "latin1").toString("utf8");
     if (oid !== undefined && path === `pg_tblspc/${oid}`) {
-      const location = Buffer.from(target, "latin1").toString("utf8");
       this.#tablespaces.set(oid, { fileCount: 0, sizeBytes: 0, location });
     } else {
-      this.#links.push(path);
+      this.#links.set(path, location);
     }
   }
 

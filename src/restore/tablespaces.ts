@@ -1,15 +1,13 @@
 // Where each tablespace goes. Links in pg_tblspc of a backup point at production's own directories; a copy that wrote
 // there would destroy production's data. So a tablespace goes back to where it was only when the copy replaces the
 // cluster it came from, or when nobody is there.
-import { readlink } from "node:fs/promises";
 import { join } from "node:path";
-import { systemErrorCode } from "../base/errors.ts";
 import { failure } from "../model/failure.ts";
 import { isTablespaceVersion } from "../postgres/data-directory/tablespace.ts";
 import type { ManifestTablespace } from "../repository/manifest-lines.ts";
 import { contentOf, type DestinationPlan, planOwner, refuseProtected } from "./destination.ts";
 import { isWithin, type Location, type Owner, resolveLocation } from "./location.ts";
-import { markedLocations } from "./marker.ts";
+import { mayOverwrite, refuseNesting } from "./own-place.ts";
 
 /** By name or OID, and for all others. */
 export interface TablespaceMapping {
@@ -79,34 +77,23 @@ async function planTablespace(
     mapping.byName.get(String(oid)) ??
     (mapping.all === undefined ? undefined : join(mapping.all, name));
   const location = await resolveLocation(mapped ?? original);
-  refuseNesting(name, location, destination);
+  refuseNesting(
+    {
+      what: `the location of tablespace "${name}"`,
+      path: location.path,
+      hint: `Map it to a place of its own: --tablespace-map=${name}=/another/directory.`,
+    },
+    destination,
+  );
   await refuseProtected(location, request.protectedPaths);
   // Also when it is empty: the tablespace of a running cluster in which nothing was created yet looks like that.
   const removed = (await contentOf(location.path)).filter((entry) =>
     isTablespaceVersion(entry, majorVersion),
   );
-  if (removed.length > 0 && !(await mayOverwrite(oid, location, request))) {
+  if (removed.length > 0 && !(await mayOverwrite(`pg_tblspc/${oid}`, location, request))) {
     throw inUse({ name, isMapped: mapped !== undefined, removed }, location, request);
   }
   return { ...location, oid, name, original, removed, owner: await planOwner(location) };
-}
-
-/** Only what belongs to the directory that is replaced may go: its own link leads there, or our marker says so. */
-async function mayOverwrite(
-  oid: number,
-  { path }: Location,
-  { overwrite, destination }: TablespaceRequest,
-): Promise<boolean> {
-  if (!overwrite || !destination.exists) return false;
-  if ((await markedLocations(destination.path)).includes(path)) return true;
-  try {
-    const target = await readlink(join(destination.path, "pg_tblspc", String(oid)));
-    return (await resolveLocation(target)).path === path;
-  } catch (error) {
-    const code = systemErrorCode(error);
-    if (code === "ENOENT" || code === "EINVAL" || code === "ENOTDIR") return false;
-    throw error;
-  }
 }
 
 function inUse(
@@ -124,15 +111,6 @@ function inUse(
       hint: `Nothing was changed. Map the tablespace elsewhere: --tablespace-map=${name}=/another/directory, or --tablespace-map-all=/directory; if the place is really free, empty it by hand.`,
       context: { tablespace: name, path },
     },
-  );
-}
-
-function refuseNesting(name: string, { path }: Location, destination: DestinationPlan): void {
-  if (!isWithin(destination.path, path) && !isWithin(path, destination.path)) return;
-  throw failure(
-    "DESTINATION_UNSAFE",
-    `the location of tablespace "${name}" (${path}) and the data directory ${destination.path} lie in one another`,
-    { hint: `Map it to a place of its own: --tablespace-map=${name}=/another/directory.` },
   );
 }
 

@@ -7,6 +7,11 @@ const CAPACITY_INITIAL_BYTES = 64 * 1024;
 /** Bytes of the longest number: 2^53 in groups of seven bits. */
 const NUMBER_SIZE_MAX_BYTES = 8;
 
+/** Numbers of one kind, one for each item. */
+export type Column = Int32Array | Uint8Array | Uint32Array | Float64Array;
+/** A column whose numbers are as they are, or signed differences. */
+export type ColumnKind = "unsigned" | "delta";
+
 /** Gathers bytes. */
 export class ColumnWriter {
   #bytes: Uint8Array = new Uint8Array(CAPACITY_INITIAL_BYTES);
@@ -84,6 +89,34 @@ export class ColumnReader {
     return folded % 2 === 0 ? folded / 2 : -(folded + 1) / 2;
   }
 
+  /**
+   * Fills a column with numbers as they are, or, for `delta`, with the sums of signed differences. A number that does not
+   * fit into it is damage. Most numbers take a byte or two, and there are millions.
+   */
+  column<Target extends Column>(target: Target, kind: ColumnKind): Target {
+    const bytes = this.#bytes;
+    let sum = 0;
+    for (let place = 0; place < target.length; place += 1) {
+      const first = bytes[this.#position]!;
+      const second = bytes[this.#position + 1]!;
+      let value: number;
+      if (first < 0x80) {
+        this.#position += 1;
+        value = kind === "delta" ? unfoldSmall(first) : first;
+      } else if (second < 0x80 && second > 0) {
+        this.#position += 2;
+        const number = first - 0x80 + second * 0x80;
+        value = kind === "delta" ? unfoldSmall(number) : number;
+      } else {
+        value = kind === "delta" ? this.signed() : this.unsigned();
+      }
+      sum = kind === "delta" ? sum + value : value;
+      target[place] = sum;
+      if (target[place] !== sum) throw new RangeError("a number does not fit into its column");
+    }
+    return target;
+  }
+
   /** A number that counts items of at least one byte each, so that memory for them may be reserved. */
   count(): number {
     const value = this.unsigned();
@@ -109,4 +142,9 @@ export class ColumnReader {
     this.#position += 1;
     return byte;
   }
+}
+
+/** The signed number of a folded one below 2^31. */
+function unfoldSmall(folded: number): number {
+  return (folded >>> 1) ^ -(folded & 1);
 }

@@ -29,7 +29,7 @@
 //   block             bytes of the unfinished record
 import { isUtf8 } from "node:buffer";
 import { segmentBegin } from "../model/wal-segment.ts";
-import { ColumnReader, ColumnWriter } from "./index-columns.ts";
+import { type Column, type ColumnKind, ColumnReader, ColumnWriter } from "./index-columns.ts";
 import {
   type ChangedBlocks,
   END_DETAIL_FIELDS,
@@ -138,9 +138,9 @@ function writeRelations(writer: ColumnWriter, relations: readonly RelationLocato
 
 function readRelations(reader: ColumnReader): readonly RelationLocator[] {
   const count = reader.count();
-  const tablespaces = readColumn(reader, new Uint32Array(count), "unsigned");
-  const databases = readColumn(reader, new Uint32Array(count), "unsigned");
-  const relfilenodes = readColumn(reader, new Uint32Array(count), "delta");
+  const tablespaces = reader.column(new Uint32Array(count), "unsigned");
+  const databases = reader.column(new Uint32Array(count), "unsigned");
+  const relfilenodes = reader.column(new Uint32Array(count), "delta");
   return Array.from(tablespaces, (tablespace, place) => ({
     tablespace,
     database: databases[place]!,
@@ -206,12 +206,12 @@ function readEnds(reader: ColumnReader, patternCount: number): TransactionEnds {
   const count = reader.count();
   const ends = {
     count,
-    offset: readColumn(reader, new Int32Array(count), "delta"),
-    length: readColumn(reader, new Int32Array(count), "unsigned"),
-    flags: readColumn(reader, new Uint8Array(count), "unsigned"),
-    xid: readColumn(reader, new Uint32Array(count), "delta"),
-    at: readColumn(reader, new Float64Array(count), "delta"),
-    pattern: readColumn(reader, new Uint32Array(count), "unsigned"),
+    offset: reader.column(new Int32Array(count), "delta"),
+    length: reader.column(new Int32Array(count), "unsigned"),
+    flags: reader.column(new Uint8Array(count), "unsigned"),
+    xid: reader.column(new Uint32Array(count), "delta"),
+    at: reader.column(new Float64Array(count), "delta"),
+    pattern: reader.column(new Uint32Array(count), "unsigned"),
   };
   for (const pattern of ends.pattern) within(pattern, patternCount);
   return ends;
@@ -263,10 +263,6 @@ function readBlocks(reader: ColumnReader, relationCount: number): readonly Chang
   });
 }
 
-/** A column whose numbers are as they are, or signed differences. */
-type ColumnKind = "unsigned" | "delta";
-type Column = Int32Array | Uint8Array | Uint32Array | Float64Array;
-
 function writeColumn(writer: ColumnWriter, column: Column, kind: ColumnKind): void {
   let before = 0;
   for (const value of column) {
@@ -274,21 +270,6 @@ function writeColumn(writer: ColumnWriter, column: Column, kind: ColumnKind): vo
     else writer.signed(value - before);
     before = value;
   }
-}
-
-/** Fills a column; a number that does not fit into it is damage. */
-function readColumn<Target extends Column>(
-  reader: ColumnReader,
-  column: Target,
-  kind: ColumnKind,
-): Target {
-  let value = 0;
-  for (let place = 0; place < column.length; place += 1) {
-    value = kind === "unsigned" ? reader.unsigned() : value + reader.signed();
-    column[place] = value;
-    if (column[place] !== value) throw new RangeError("a number does not fit into its column");
-  }
-  return column;
 }
 
 /** The number, which must be from 0 up to, not including, `limit`. */

@@ -12,7 +12,8 @@ import { type FieldsOf, readFields, type RowValue, writeFields } from "./index-f
  * - `fileCreate`, `fileTruncate`: files of relations; forks by name.
  * - `databaseCreate`, `databaseDrop`, `tablespaceCreate`, `tablespaceDrop`: these act at once, not at the commit.
  *   The strategy of a creation is `fileCopy` or `wal`; `source` is 0 for the latter.
- * - `sharedInPlace`: a row of a shared catalogue was changed in place; one of pg_database is how DROP DATABASE begins.
+ * - `sharedInPlace`: a row of a shared catalogue was changed in place, and with which OID it begins. Only pg_database has
+ *   such changes; they are how DROP DATABASE begins, and VACUUM of a database ends with one.
  * - `lock`: somebody took a lock that excludes everyone from a relation, which DDL does.
  * - `truncate`: TRUNCATE, at wal_level=logical only.
  * - `classRow`: a row of pg_class was inserted: a relation was made.
@@ -71,7 +72,7 @@ export const EVENT_FIELDS = {
     source: "number",
   },
   databaseDrop: { xid: "number", database: "number", tablespaces: "numbers" },
-  sharedInPlace: { relfilenode: "number" },
+  sharedInPlace: { relfilenode: "number", oid: "number" },
   tablespaceCreate: { xid: "number", tablespace: "number" },
   tablespaceDrop: { xid: "number", tablespace: "number" },
   lock: { xid: "number", database: "number", relation: "number" },

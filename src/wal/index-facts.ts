@@ -13,6 +13,7 @@ import { parseDatabase } from "./resource-manager/database.ts";
 import { HEAP_OPERATION, HEAP2_OPERATION, parseHeapTruncate } from "./resource-manager/heap.ts";
 import { RESOURCE_MANAGER, RESOURCE_MANAGER_CUSTOM_MIN } from "./resource-manager/ids.ts";
 import { parseClassRows } from "./resource-manager/pg-class.ts";
+import { inPlaceRowOid } from "./resource-manager/pg-database.ts";
 import { parseRelationMap } from "./resource-manager/relation-map.ts";
 import {
   parseRunningTransactions,
@@ -114,7 +115,8 @@ export class FactCollector {
       case HEAP_OPERATION.inplace: {
         const block = record.blocks[0];
         if (record.blockCount > 0 && block?.tablespace === GLOBAL_TABLESPACE) {
-          this.#add(record, "sharedInPlace", { relfilenode: block.relfilenode });
+          const { relfilenode } = block;
+          this.#add(record, "sharedInPlace", { relfilenode, oid: inPlaceRowOid(record) });
         }
         break;
       }

@@ -103,8 +103,8 @@ external_pid_file = '/nonexistent/pid'
         raised: {},
       });
       expect(await rowsOf(request, result)).toBe(1010);
-      expect(result.lastReplayed.lsn).toBeGreaterThan(parseLsn(ground.good.beginLsn));
-      expect(result.lastReplayed.lsn).toBeLessThanOrEqual(parseLsn(ground.disaster.endLsn));
+      expect(result.lastReplayed.replayedLsn).toBeGreaterThan(parseLsn(ground.good.beginLsn));
+      expect(result.lastReplayed.replayedLsn).toBeLessThanOrEqual(parseLsn(ground.disaster.endLsn));
       expect(result.totalSeconds).toBeGreaterThan(0);
       expect(progress.map(({ phase }) => phase)).toEqual(
         expect.arrayContaining(["replaying", "stopping"]),

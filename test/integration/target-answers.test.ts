@@ -127,6 +127,11 @@ describe.each(OUTER_MAJORS)("PostgreSQL %i", (major) => {
     expect((await refused(`xid:${lost.xid}`)).reason).toContain(
       "was not found in what can be read of the archive: WAL segment",
     );
+    const check = await ground.site.workspace.run(["check"]);
+    expect([check.exitCode, check.stdout]).toEqual([
+      0,
+      expect.stringMatching(`archive gaps: WARNING \\(.*${lostSegment}`) as string,
+    ]);
     const restore = await ground.site.tryRestore("gap", ["--type=time", `--target=${time}`]);
     expect(restore.exitCode).toBe(31);
     expect(restore.stderr).toContain(`error: ${answer.reason} [WAL_SEGMENT_MISSING]`);
@@ -147,6 +152,72 @@ describe.each(OUTER_MAJORS)("PostgreSQL %i", (major) => {
       commitBefore: { xid: ground.first.xid },
       commitAfter: { xid: ground.second.xid },
     });
+  });
+
+  test("a part of a transaction leads to the whole, and before a part is before the whole", async () => {
+    const { part } = ground;
+    expect(await refused(`xid:${part.xid}`)).toMatchObject({
+      code: "TARGET_INVALID",
+      reason: expect.stringMatching(
+        `^transaction ${part.xid} is a subtransaction of ${part.parent}, which committed at `,
+      ) as string,
+      hint: `They commit together; to recover to the whole transaction: --type=xid --target=${part.parent}.`,
+    });
+    const { hint, nearest } = await refused(`before-xid:${part.xid}`);
+    expect(hint).toContain(`--type=xid --target=${part.parent} --target-exclusive.`);
+    const whole = await compile(`before-xid:${part.parent}`);
+    expect(nearest.later).toMatchObject({ lsn: whole.commitAfter?.lsn });
+  });
+
+  test("a transaction that is still prepared is refused by its name, and told by all that leave it so", async () => {
+    const { preparedXid, site } = ground;
+    expect(await refused(`xid:${preparedXid}`)).toMatchObject({
+      code: "TARGET_INVALID",
+      reason: `transaction ${preparedXid} was prepared as "order 7" and has not ended`,
+    });
+    const note = 'Transaction "order 7" is left prepared and holds its locks';
+    expect((await compile("latest")).notes.join()).toContain(note);
+    const plan = await site.tryRestore("to-the-end", ["--type=default", "--dry-run"]);
+    expect(plan.stdout).toContain(note);
+  });
+
+  test("an id with an epoch is that transaction only in that epoch", async () => {
+    const { last } = ground;
+    const otherEpoch = BigInt(last.xid) + (1n << 32n);
+    expect(await refused(`xid:${otherEpoch}`)).toMatchObject({
+      code: "TARGET_INVALID",
+      reason: expect.stringMatching(
+        `^transaction ${otherEpoch} is of another epoch: the archive has transaction ${last.xid}, which ended at `,
+      ) as string,
+      hint: `If that one is meant: --type=xid --target=${last.xid}.`,
+    });
+    const noNumber = await ground.site.workspace.run(["target", "xid:abc"]);
+    expect(noNumber.exitCode).toBe(2);
+  });
+
+  test("right behind a backup the last commit before it is kept, and --set names the backup", async () => {
+    const { lost, secondBackup, firstBackup, second } = ground;
+    const immediate = await compile("immediate");
+    expect(immediate.backup).toBe(secondBackup.label);
+    const time = commitTime("second");
+    const { workspace } = ground.site;
+    const named = ["target", time, `--set=${firstBackup.label}`];
+    expect(await workspace.json<TargetAnswerJson>(named)).toMatchObject({
+      backup: firstBackup.label,
+      commitBefore: { xid: second.xid },
+    });
+    const later = await workspace.run(["target", time, `--set=${secondBackup.label}`]);
+    expect([later.exitCode, later.stderr]).toEqual([
+      29,
+      expect.stringContaining(secondBackup.label) as string,
+    ]);
+    const first = await workspace.json<TargetAnswerJson>([
+      "target",
+      "immediate",
+      `--set=${firstBackup.label}`,
+    ]);
+    expect(first.commitBefore).toMatchObject({ xid: ground.beforeBackup.xid });
+    expect(lost.xid).not.toBe(immediate.commitBefore?.xid);
   });
 
   test("of a restore point that exists twice the first is meant, and the way to the other is told", async () => {

@@ -91,7 +91,7 @@ describe.each(OUTER_MAJORS)("PostgreSQL %i", (major) => {
     expect(await compile("immediate")).toMatchObject({
       target: { type: "immediate", target: "", exclusive: false },
       stopLsn: secondBackup.stopLsn,
-      commitAfter: { xid: last.xid },
+      commitAfter: { xid: ground.part.parent },
     });
     expect(lost.xid).not.toBe(last.xid);
   });

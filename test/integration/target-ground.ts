@@ -29,6 +29,10 @@ export interface TargetGround extends AsyncDisposable {
   /** The name of that segment. */
   readonly lostSegment: string;
   readonly secondBackup: BackupFacts;
+  /** The id of a subtransaction, and of the transaction that it is part of. */
+  readonly part: { readonly xid: string; readonly parent: string };
+  /** Prepared as `order 7`, and never ended. */
+  readonly preparedXid: string;
   /** The last commit. */
   readonly last: CommittedTransaction;
 }
@@ -83,7 +87,12 @@ interface CommitJson extends PlaceJson {
 
 /** Lays the ground on one major. */
 export async function layTargetGround(major: number): Promise<TargetGround> {
-  const settings = { timezone: ZONE, track_commit_timestamp: true, autovacuum: false };
+  const settings = {
+    timezone: ZONE,
+    track_commit_timestamp: true,
+    autovacuum: false,
+    max_prepared_transactions: 3,
+  };
   const site = await protectCluster({ major, settings });
   const { production } = site;
   await createCriticalOrders(production);
@@ -111,6 +120,8 @@ export async function layTargetGround(major: number): Promise<TargetGround> {
   const lostSegment = String(await production.value(`select pg_walfile_name('${lost.beginLsn}')`));
   await waitForArchived(production);
   await site.backUp();
+  const part = await commitWithPart(site);
+  const preparedXid = await prepareTransaction(site);
   const last = await remove(4001);
   await waitForArchived(production);
   await removeSegment(site.workspace.repositoryDirectory, lostSegment);
@@ -130,6 +141,8 @@ export async function layTargetGround(major: number): Promise<TargetGround> {
     lost,
     lostSegment,
     secondBackup,
+    part,
+    preparedXid,
     last,
     [Symbol.asyncDispose]: () => site[Symbol.asyncDispose](),
   };
@@ -145,6 +158,25 @@ async function rollBack({ production }: ProtectedSite): Promise<string> {
   await session.sql("begin; delete from critical_orders");
   const xid = String(await session.value("select pg_current_xact_id()"));
   await session.sql("rollback");
+  return xid;
+}
+
+async function commitWithPart({ production }: ProtectedSite): Promise<TargetGround["part"]> {
+  await using session = await production.connect();
+  await session.sql("begin; update critical_orders set amount = 2 where id = 9999; savepoint s");
+  await session.sql("update critical_orders set amount = 3 where id = 10000");
+  const [row] = await session.sql(
+    "select pg_current_xact_id() as parent, max(xmin::text::bigint) as part from critical_orders where id >= 9999",
+  );
+  await session.sql("commit");
+  return { xid: String(row?.["part"]), parent: String(row?.["parent"]) };
+}
+
+async function prepareTransaction({ production }: ProtectedSite): Promise<string> {
+  await using session = await production.connect();
+  await session.sql("begin; update critical_orders set amount = 4 where id = 9998");
+  const xid = String(await session.value("select pg_current_xact_id()"));
+  await session.sql("prepare transaction 'order 7'");
   return xid;
 }
 

@@ -6,11 +6,13 @@ import { EXIT } from "../../model/failure.ts";
 import { type ArchiverStatus, readArchiverStatus } from "../../postgres/archiver-status.ts";
 import { type ClusterFacts, readClusterFacts } from "../../postgres/cluster-facts.ts";
 import { connect, type Session } from "../../postgres/connection.ts";
+import type { Repository } from "../../repository/repository.ts";
 import type { WalArchive } from "../../repository/wal-archive.ts";
 import { checkArchiver, checkDataDirectory, readSettings } from "../check/cluster.ts";
 import { failed, failedBy, type Finding, passed } from "../check/finding.ts";
 import { sendSegment } from "../check/round-trip.ts";
 import { checkSettings } from "../check/settings.ts";
+import { checkGaps } from "../check/gaps.ts";
 import { checkWalIndex } from "../check/wal-index.ts";
 import { connectionSettings } from "../cluster.ts";
 import type { Invocation } from "../invocation.ts";
@@ -60,8 +62,15 @@ async function checkAll(settings: Settings, context: Context): Promise<CheckResu
     ...stored,
   ];
   found.push(await checkArchiving({ session, facts, archives, found }, settings, context));
+  // Of no matter to the round trip, which goes on behind every gap.
+  for (const archive of archives) found.push(await checkGaps(archive, context));
   const archiver = await readArchiverStatus(session, context);
   return { findings: [...found, checkArchiver(archiver)], archiver };
+}
+
+function describeRepository({ store, record, key }: Repository): string {
+  const cipher = key ? `, ${record.cipher}, opened with key slot ${key.slot}` : "";
+  return store.description + cipher;
 }
 
 /** Opening reads the record of the repository and of the stanza; the round trip proves that it can be written. */
@@ -76,7 +85,7 @@ async function checkRepositories(
     try {
       const archive = await openArchive(settings, number, context);
       archives.push(archive);
-      findings.push(passed(name, archive.repository.store.description));
+      findings.push(passed(name, describeRepository(archive.repository)));
       findings.push(await checkWalIndex(archive, context));
     } catch (error) {
       findings.push(failedBy(name, error));

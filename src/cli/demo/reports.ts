@@ -158,7 +158,8 @@ function recoveryFacts(
     walSegments: undefined,
     lastKept: {
       xid: lastReplayed.xid === null ? undefined : BigInt(lastReplayed.xid),
-      lsn: lastReplayed.lsn === null ? undefined : parseLsn(lastReplayed.lsn),
+      replayedLsn:
+        lastReplayed.replayedLsn === null ? undefined : parseLsn(lastReplayed.replayedLsn),
       time: lastReplayed.time === null ? undefined : parseInstant(lastReplayed.time),
     },
     lastGoodAt: story.accident.lastGoodAt,

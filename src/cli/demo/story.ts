@@ -51,7 +51,7 @@ export interface RestoreReport {
     readonly logFile: string;
     readonly lastReplayed: {
       readonly xid: string | null;
-      readonly lsn: string | null;
+      readonly replayedLsn: string | null;
       readonly time: string | null;
     };
   };

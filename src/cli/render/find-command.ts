@@ -1,10 +1,11 @@
 // The command that brings back the instant before a transaction.
-import { formatLsn, type Lsn } from "../../model/lsn.ts";
+import { formatLsn } from "../../model/lsn.ts";
 import type { FoundTransaction } from "../../recovery/found-transaction.ts";
 import type { ManifestHeader } from "../../repository/manifest.ts";
+import { restoreCommandLine } from "./command-line.ts";
 
 /** What the command depends on beside the transaction. */
-export interface RestoreAdvice {
+export interface FindAdvice {
   /** Complete backups on the path, oldest first. */
   readonly backups: readonly ManifestHeader[];
   /** Options that this command was given and the next one needs. */
@@ -18,14 +19,10 @@ export interface RestoreAdvice {
  */
 export function restoreCommand(
   { stopBefore, timeline }: Pick<FoundTransaction, "stopBefore" | "timeline">,
-  { backups, options }: RestoreAdvice,
+  { backups, options }: FindAdvice,
 ): string | undefined {
-  if (!isReachable(stopBefore.lsn, backups)) return undefined;
-  const target = `--type=lsn --target=${formatLsn(stopBefore.lsn)} --target-exclusive`;
-  const place = "--pg1-path=DIRECTORY --start --port=5444";
-  return `hindsight ${options.join(" ")} ${target} --target-timeline=${timeline} ${place} restore`;
-}
-
-function isReachable(lsn: Lsn, backups: readonly ManifestHeader[]): boolean {
-  return backups.some(({ stopLsn }) => stopLsn <= lsn);
+  const backup = backups.findLast(({ stopLsn }) => stopLsn <= stopBefore.lsn);
+  if (!backup) return undefined;
+  const target = ["--type=lsn", `--target=${formatLsn(stopBefore.lsn)}`, "--target-exclusive"];
+  return restoreCommandLine({ following: options, target, timeline, backup: backup.label });
 }

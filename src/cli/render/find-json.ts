@@ -4,7 +4,7 @@ import { formatInstant } from "../../model/timestamp.ts";
 import { formatSegmentName } from "../../model/wal-segment.ts";
 import type { FindResult, PointFact } from "../../recovery/find.ts";
 import type { FoundRelation, FoundTransaction } from "../../recovery/found-transaction.ts";
-import type { CommitFact } from "../../recovery/commit-fact.ts";
+import type { CommitFact } from "../../restore/choose-backup.ts";
 import type { HistoryView } from "../history-view.ts";
 import { restoreCommand } from "./find-command.ts";
 import type { JsonValue } from "./json.ts";

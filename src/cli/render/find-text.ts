@@ -4,12 +4,12 @@ import { formatLsn } from "../../model/lsn.ts";
 import { describeInstant } from "../../model/timestamp.ts";
 import { formatSegmentName } from "../../model/wal-segment.ts";
 import type { FindResult } from "../../recovery/find.ts";
-import type { FoundRelation, FoundTransaction } from "../../recovery/found-transaction.ts";
-import type { CommitFact } from "../../recovery/commit-fact.ts";
+import type { FoundTransaction } from "../../recovery/found-transaction.ts";
+import type { CommitFact } from "../../restore/choose-backup.ts";
 import { restoreCommand } from "./find-command.ts";
 import type { FoundView } from "./find-json.ts";
 import { pointsAround } from "./points-around.ts";
-import { effectsText } from "./relation-effects.ts";
+import { effectsText, relationName } from "./relation-effects.ts";
 import { formatTable } from "./table.ts";
 import { formatNumber } from "./units.ts";
 
@@ -74,17 +74,12 @@ function relationLines({ relations }: FoundTransaction): readonly string[] {
   const shown = relations.slice(0, RELATION_COUNT_MAX);
   const rest = relations.length - shown.length;
   const table = formatTable(
-    shown.map((relation) => [`    ${fullName(relation)}`, effectsText(relation)]),
+    shown.map((relation) => [`    ${relationName(relation)}`, effectsText(relation)]),
   );
   return [
     ...(shown.length === 0 ? [] : [table]),
     ...(rest > 0 ? [`    and ${counted(rest, "more table")}`] : []),
   ];
-}
-
-function fullName({ database, schema, name, identity }: FoundRelation): string {
-  if (!identity) return `file ${name}`;
-  return [database, schema ?? "?", name].join(".");
 }
 
 function commitText({ xid, lsn, at }: CommitFact, timeZone: string): string {

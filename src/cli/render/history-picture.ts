@@ -1,6 +1,6 @@
 // A picture of history for a terminal: how much WAL was written when, where rows were deleted, where restore points and
 // backups are. On a terminal with blocks, elsewhere with letters that every eye and every log can take.
-import { formatInZone } from "../../model/timestamp.ts";
+import { displayZone, formatInZone } from "../../model/timestamp.ts";
 import type { FoundView } from "./find-json.ts";
 import { isPlainOutput } from "./streams.ts";
 
@@ -37,7 +37,7 @@ export function historyPicture(
     );
   const marks = points.map((at) => [span.place(at), "P"] as const);
   return [
-    `${formatInZone(span.begin, view.timeZone)}  to  ${formatInZone(span.end, view.timeZone)}  ${view.timeZone}`,
+    `${formatInZone(span.begin, view.timeZone)}  to  ${formatInZone(span.end, view.timeZone)}  ${displayZone(view.timeZone)}`,
     `WAL written    |${bars(wal, ticks)}| at most ${megabytes(Math.max(...wal) * segmentSizeBytes)} a column`,
     `rows deleted   |${bars(deleted, ticks)}| at most ${Math.round(Math.max(...deleted)).toLocaleString("en-US")} a column`,
     `restore points |${signs(marks)}| P`,

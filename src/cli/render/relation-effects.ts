@@ -1,4 +1,5 @@
-// What a transaction did to a table, in words.
+// A table, and what a transaction did to it, in words.
+import { formatRelationName } from "../../model/relation-name.ts";
 import type { FoundRelation } from "../../recovery/found-transaction.ts";
 import { formatNumber } from "./units.ts";
 
@@ -20,4 +21,11 @@ export function effectsText(relation: FoundRelation): string {
     relation.rewritten ? "rewritten, same rows" : "",
   ];
   return parts.filter((part) => part !== "").join(", ");
+}
+
+/** The whole name, as --table takes it; a file of which nobody knows the table by its numbers. */
+export function relationName({ identity, database, schema, name }: FoundRelation): string {
+  if (!identity) return `file ${name}`;
+  const isNamed = database !== String(identity.database);
+  return formatRelationName({ database: isNamed ? database : identity.database, schema, name });
 }

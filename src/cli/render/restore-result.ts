@@ -1,6 +1,6 @@
 // What a restore prints when it is done: what lies where, how recovery ended, and how to go on.
 import { formatSize } from "../../base/size.ts";
-import { ALLOW_PROMOTION_FILE } from "../../model/recovery-target.ts";
+import { ALLOW_PROMOTION_FILE, RECOVERY_CAVEAT } from "../../model/recovery-target.ts";
 import { formatLsn } from "../../model/lsn.ts";
 import { describeInstant, formatInstant } from "../../model/timestamp.ts";
 import { recoveryJson } from "../../recovery/attempt-result.ts";
@@ -59,14 +59,21 @@ function commitAt(lsn: string | null, { answer }: RestorePlan): Record<string, s
 /** Lines for a person. */
 export function restoreText(ending: RestoreEnding): string {
   const { plan, result, attempt } = ending;
-  const restored = `backup ${result.backup} is restored to ${result.dataDirectory}: ${result.filesRestored} files, ${formatSize(result.bytes)} in ${formatDuration(result.seconds)}`;
+  const restored = restoredLine(plan, result);
   if (!attempt) return [restored, ...nextSteps(plan), ...plan.notes].join("\n");
   return [
     restored,
     ...recoveryLines(ending, attempt),
     ...plan.notes,
+    RECOVERY_CAVEAT,
     ...serverLines(ending, attempt),
   ].join("\n");
+}
+
+function restoredLine({ isDelta }: RestorePlan, result: RestoreResult): string {
+  const { backup, dataDirectory, filesRestored, filesKept, bytes, seconds } = result;
+  const kept = isDelta ? `, ${filesKept} of them kept as they were` : "";
+  return `backup ${backup} is restored to ${dataDirectory}: ${filesRestored + filesKept} files, ${formatSize(bytes)} in ${formatDuration(seconds)}${kept}`;
 }
 
 function nextSteps({ type, targetAction, backup }: RestorePlan): readonly string[] {
@@ -94,11 +101,12 @@ function recoveryLines(
 ): readonly string[] {
   const zone = plan.backup.settings["TimeZone"] ?? "UTC";
   const goal = plan.type === "default" ? "the end of the archive" : "the target";
-  const { lsn, time, xid } = attempt.lastReplayed;
+  const { lsn, time, xid, replayedLsn } = attempt.lastReplayed;
   const last = [
     xid === undefined ? undefined : `transaction ${xid}`,
     lsn === undefined ? undefined : `LSN ${formatLsn(lsn)}`,
     time === undefined ? undefined : describeInstant(time, zone),
+    replayedLsn === undefined ? undefined : `all WAL before ${formatLsn(replayedLsn)}`,
   ].filter((part) => part !== undefined);
   return [
     `recovery: ${goal} is reached, ${STATE_TEXTS[attempt.state]}, on timeline ${attempt.timeline}`,

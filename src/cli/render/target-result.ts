@@ -1,7 +1,7 @@
 // What `hindsight target` prints.
 import type { HindsightError } from "../../base/errors.ts";
 import { formatLsn } from "../../model/lsn.ts";
-import type { RecoveryTarget } from "../../model/recovery-target.ts";
+import { RECOVERY_CAVEAT, type RecoveryTarget } from "../../model/recovery-target.ts";
 import { describeHistory } from "../../model/timeline.ts";
 import { describeInstant, formatInstant } from "../../model/timestamp.ts";
 import type { FoundRelation } from "../../recovery/found-transaction.ts";
@@ -11,9 +11,10 @@ import { describeTarget } from "../../restore/choose-backup.ts";
 import { describeForecast, describeWal } from "../../restore/describe-plan.ts";
 import type { RouteForecast } from "../../restore/plan-forecast.ts";
 import type { Route } from "../../restore/plan-route.ts";
+import { restoreCommandLine } from "./command-line.ts";
 import { relationJson } from "./find-json.ts";
 import type { JsonValue } from "./json.ts";
-import { effectsText } from "./relation-effects.ts";
+import { effectsText, relationName } from "./relation-effects.ts";
 import { formatTable } from "./table.ts";
 import { commitJson, nearestJson, targetValue } from "./target-json.ts";
 
@@ -97,10 +98,11 @@ export function targetText(result: CompiledTarget): string {
     `${place} ${formatLsn(resolved.stopLsn)}, ${describeHistory(history)}`,
     ...resolved.notes,
     ...(resolved.pauseWouldPromote ? [PAUSE_LINE] : []),
+    RECOVERY_CAVEAT,
     `backup ${backup.label} of ${describeInstant(backup.stopTime, zone)}: ${why}`,
     ...describeWal({ ...route, forecast }),
     describeForecast(forecast),
-    ...(lost ? lostLines(lost) : []),
+    ...(lost ? lostLines(lost, zone) : []),
     `restore beside production: ${restoreCommand(result)}`,
   ].join("\n");
 }
@@ -111,41 +113,56 @@ const PAUSE_LINE =
 function lostJson({ transactions, count, unreadable }: LostTransactions): JsonValue {
   return {
     count,
-    transactions: transactions.map(({ relations, xid, lsn, at }) => ({
+    transactions: transactions.map(({ effects, xid, lsn, at }) => ({
       xid: String(xid),
       lsn: formatLsn(lsn),
       time: formatInstant(at),
-      relations: relations?.map(relationJson) ?? null,
+      relations: effects?.relations.map(relationJson) ?? null,
+      incomplete: effects?.isIncomplete ?? true,
     })),
     rest: count - transactions.length,
     unreadable: unreadable ?? null,
   };
 }
 
-function lostLines({ transactions, count, unreadable }: LostTransactions): readonly string[] {
+function lostLines(
+  { transactions, count, unreadable }: LostTransactions,
+  timeZone: string,
+): readonly string[] {
   const rest = count - transactions.length;
   return [
     count === 0
       ? "nothing that is archived is given up"
       : `given up: ${count} transaction${count === 1 ? "" : "s"}`,
-    ...(transactions.length === 0 ? [] : [formatTable(transactions.map(lostRow))]),
+    ...(transactions.length === 0
+      ? []
+      : [formatTable(transactions.map((each) => lostRow(each, timeZone)))]),
     ...(rest > 0 ? [`and ${rest} more; --limit=${count} shows all`] : []),
     ...(unreadable === undefined ? [] : [`what lies behind cannot be read: ${unreadable}`]),
   ];
 }
 
-function lostRow({ xid, lsn, at, relations = [] }: LostTransaction): readonly string[] {
-  const time = describeInstant(at, "UTC");
-  return [`  ${xid}`, time, formatLsn(lsn), relations.map(describeRelation).join("; ")];
+function lostRow({ xid, lsn, at, effects }: LostTransaction, timeZone: string): readonly string[] {
+  return [`  ${xid}`, describeInstant(at, timeZone), formatLsn(lsn), describeEffects(effects)];
 }
 
-/** `public.orders: 3 inserted, 104 deleted` */
+function describeEffects(effects: LostTransaction["effects"]): string {
+  if (!effects) return "what it did cannot be read";
+  const { relations, irreversible, isIncomplete } = effects;
+  const parts = [
+    ...(irreversible ? [`${irreversible.what} (OID ${irreversible.oid})`] : []),
+    ...relations.map(describeRelation),
+  ];
+  if (isIncomplete) return `at least: ${parts.join("; ") || "nothing"}`;
+  return parts.join("; ") || "no rows of tables";
+}
+
+/** `shop.public.orders: 3 inserted, 104 deleted` */
 function describeRelation(relation: FoundRelation): string {
-  const { schema, name } = relation;
-  return `${schema === undefined ? "" : `${schema}.`}${name}: ${effectsText(relation)}`;
+  return `${relationName(relation)}: ${effectsText(relation)}`;
 }
 
-/** The command that restores to exactly this; the directory is for its reader to choose. */
+/** The command that restores to exactly this. */
 function restoreCommand(result: CompiledTarget): string {
   const { asked, route, commandOptions } = result;
   const { type, target, exclusive, timeline } = targetValue(
@@ -157,19 +174,11 @@ function restoreCommand(result: CompiledTarget): string {
   const options =
     asked.kind === "default"
       ? ["--type=default", "--target-action=pause"]
-      : [`--type=${type}`, ...(isValued ? [`--target=${quote(target)}`] : [])];
-  return [
-    "hindsight",
-    ...commandOptions.map(quote),
-    ...options,
-    ...(exclusive ? ["--target-exclusive"] : []),
-    `--target-timeline=${timeline}`,
-    `--set=${route.backup.label}`,
-    "--pg1-path=DIRECTORY --start restore",
-  ].join(" ");
-}
-
-/** One word for a POSIX shell. */
-function quote(word: string): string {
-  return /^[A-Za-z0-9_./:=,@%+-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
+      : [`--type=${type}`, ...(isValued ? [`--target=${target}`] : [])];
+  return restoreCommandLine({
+    following: commandOptions,
+    target: exclusive ? [...options, "--target-exclusive"] : options,
+    timeline,
+    backup: route.backup.label,
+  });
 }

@@ -45,7 +45,16 @@ export const GENERAL_OPTIONS = {
   "dry-run": {
     type: "boolean",
     default: "n",
-    commands: ["stanza-create", "check", "backup", "restore", "expire", "stanza-delete", "index"],
+    commands: [
+      "stanza-create",
+      "check",
+      "backup",
+      "restore",
+      "expire",
+      "stanza-delete",
+      "index",
+      "key",
+    ],
     summary: "print what would be done and change nothing",
     commandLineOnly: true,
   },
@@ -98,7 +107,7 @@ export const GENERAL_OPTIONS = {
   delta: {
     type: "boolean",
     default: "n",
-    summary: "restore over what is in the destination",
+    summary: "restore over what is in the destination, and keep what equals the backup",
   },
   "buffer-size": {
     type: "size",

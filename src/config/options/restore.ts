@@ -4,7 +4,7 @@
 export const RESTORE_OPTIONS = {
   set: {
     type: "string",
-    commands: ["restore", "info", "verify", "expire", "annotate"],
+    commands: ["restore", "target", "info", "verify", "expire", "annotate"],
     commandLineOnly: true,
     summary: "label of the backup, or latest; restore chooses by the target when it is left out",
     example: "20261121-024000F",
@@ -94,7 +94,7 @@ export const RESTORE_OPTIONS = {
     commands: ["restore", "stop", "stanza-delete", "expire"],
     commandLineOnly: true,
     summary:
-      "restore over a stopped cluster or an unfinished restore; everything in it is replaced",
+      "restore over a stopped cluster or an unfinished restore; everything in it is removed first",
   },
   "archive-mode": {
     type: "enum",
@@ -126,15 +126,13 @@ export const RESTORE_OPTIONS = {
     type: "boolean",
     commands: ["restore"],
     default: "n",
-    summary: "restore linked files and directories to where they were",
-    effect: "refused",
+    summary: "put pg_wal where it was, when it was a link",
   },
   "link-map": {
     type: "map",
     commands: ["restore"],
-    summary: "restore a linked file or directory elsewhere; may be repeated",
+    summary: "put pg_wal elsewhere and make it a link",
     example: "pg_wal=/mnt/wal",
-    effect: "refused",
   },
   "db-include": {
     type: "list",

@@ -17,7 +17,12 @@ function resultOf(sample: string, state: AttemptResult["state"]): AttemptResult 
     socketDirectory: "/run/hs",
     logFile: "/run/hs/log",
     timeline: timeline(1),
-    lastReplayed: { xid: undefined, lsn: parseLsn("0/15000028"), time: undefined },
+    lastReplayed: {
+      xid: undefined,
+      lsn: undefined,
+      replayedLsn: parseLsn("0/15000028"),
+      time: undefined,
+    },
     replaySeconds: 1,
     totalSeconds: 2,
     raised: {},

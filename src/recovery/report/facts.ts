@@ -69,7 +69,8 @@ export interface RecoveryFacts {
   /** The transaction that was applied last. */
   readonly lastKept: {
     readonly xid: bigint | undefined;
-    readonly lsn: Lsn | undefined;
+    /** WAL before this position is applied. */
+    readonly replayedLsn: Lsn | undefined;
     readonly time: Temporal.Instant | undefined;
   };
   /** The last commit before the accident, by the WAL index. */

@@ -202,7 +202,10 @@ function rpoRows(rpo: RpoMeasure, { recovery, instants, timeZone }: ReportFacts)
     ["Work lost", `${bound}${formatSeconds(rpo.seconds)}`],
     ["Last transaction kept", formatTime(kept?.time, timeZone)],
     ["Transaction id", kept?.xid === undefined ? NOT_MEASURED : String(kept.xid)],
-    ["WAL applied up to", kept?.lsn === undefined ? NOT_MEASURED : formatLsn(kept.lsn)],
+    [
+      "WAL applied up to",
+      kept?.replayedLsn === undefined ? NOT_MEASURED : formatLsn(kept.replayedLsn),
+    ],
     ["Last commit before the accident", formatTime(recovery?.lastGoodAt, timeZone)],
     ["The accident", formatTime(instants.incidentAt, timeZone)],
     ["Rows recovered", formatShare(rpo.recoveredShare)],

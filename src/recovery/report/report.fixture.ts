@@ -70,7 +70,7 @@ export const ordersDeleted: ReportFacts = {
     restoredBytes: 47_396_812,
     restoredFiles: 1203,
     walSegments: 4,
-    lastKept: { xid: 12_344n, lsn: parseLsn("0/15000028"), time: at("11:49:58.75") },
+    lastKept: { xid: 12_344n, replayedLsn: parseLsn("0/15000028"), time: at("11:49:58.75") },
     lastGoodAt: at("11:49:58.75"),
     connection: "psql -h /var/lib/hindsight/attempts/2 -p 5444",
     raised: { max_connections: 200 },

@@ -12,11 +12,6 @@
 //        0    2 u16   length of what follows the header
 //        2    5       header, as above
 //        7            the row from its 24th byte on
-//   of a page:
-//       12    2 u16   end of the row pointers
-//       24            row pointers, 4 bytes each: 15 bits offset, 2 bits state (1: a row), 15 bits length
-//   of a row on a page:
-//       22    1 u8    t_hoff: where its values begin, counted from the row's first byte; nulls and padding before
 //   of the values:
 //        0    4 u32   oid
 //        4   64       relname, filled up with zero bytes
@@ -27,10 +22,9 @@
 //      115    1 char  relkind; 119 since 18
 //
 // Source: PostgreSQL src/include/catalog/pg_class.h; src/include/access/heapam_xlog.h; src/include/access/htup_details.h;
-// src/include/storage/bufpage.h; src/include/storage/itemid.h; src/backend/access/heap/heapam.c, heap_xlog_insert.
+// src/backend/access/heap/heapam.c, heap_xlog_insert.
 import { failure } from "../../model/failure.ts";
 import { formatLsn } from "../../model/lsn.ts";
-import { restorePageImage } from "../page-image.ts";
 import { recordLsn, type WalRecord } from "../record.ts";
 import {
   HEAP_INIT_PAGE,
@@ -40,6 +34,7 @@ import {
   multiInsertCount,
 } from "./heap.ts";
 import { RESOURCE_MANAGER } from "./ids.ts";
+import { rowsOnImage } from "./page-rows.ts";
 
 /** A relation as pg_class has it. */
 export interface ClassRow {
@@ -59,15 +54,9 @@ export interface ClassRow {
 }
 
 const ROW_HEADER_BYTES = 23;
-const ROW_HEADER_SIZE_OFFSET = 22;
 const INSERT_HEADER_BYTES = 5;
 const MULTI_INSERT_HEADER_BYTES = 7;
 const MULTI_INSERT_OFFSETS = 4;
-
-const PAGE_LOWER_OFFSET = 12;
-const PAGE_HEADER_BYTES = 24;
-const ROW_POINTER_BYTES = 4;
-const ROW_POINTER_NORMAL = 1;
 
 const NAME_OFFSET = 4;
 const NAME_BYTES = 64;
@@ -140,24 +129,9 @@ function insertedNumbers(record: WalRecord, offset: number, count: number): read
   );
 }
 
+/** The rows of the block's image that have these numbers. */
 function rowsOfImage(record: WalRecord, numbers: readonly number[]): readonly ClassRow[] {
-  const bytes = restorePageImage(record, record.blocks[0]!);
-  if (bytes === undefined) throw damaged(record, "has neither rows nor a page image");
-  const page = new DataView(bytes.buffer);
-  const lower = Math.min(page.getUint16(PAGE_LOWER_OFFSET, true), page.byteLength);
-  const limit = Math.floor((lower - PAGE_HEADER_BYTES) / ROW_POINTER_BYTES);
-  return numbers.map((number) => {
-    if (number < 1 || number > limit) throw damaged(record, `inserts no row ${number} of its page`);
-    const pointer = page.getUint32(PAGE_HEADER_BYTES + ROW_POINTER_BYTES * (number - 1), true);
-    const begin = pointer & 0x7fff;
-    const end = begin + (pointer >>> 17);
-    const isRow = ((pointer >>> 15) & 0x3) === ROW_POINTER_NORMAL;
-    if (!isRow || end > page.byteLength || end - begin < ROW_HEADER_BYTES) {
-      throw damaged(record, `has a page image without row ${number}`);
-    }
-    const skipped = page.getUint8(begin + ROW_HEADER_SIZE_OFFSET);
-    return readRow(record, part(page, begin, end), skipped);
-  });
+  return rowsOnImage(record, numbers).map((values) => readRow(record, values, 0));
 }
 
 function part(view: DataView, begin: number, end: number): DataView {

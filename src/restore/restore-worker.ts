@@ -1,0 +1,31 @@
+// The worker thread of a restore: small-file-job.ts and page-job.ts do what it is asked. Runs synchronously; see
+// base/worker-pool.ts.
+import { serveJobs } from "../base/worker-pool.ts";
+import { clearRange, differingPages, digestRange, fillPieces, mendPages } from "./page-job.ts";
+import type { RestoreAnswer, RestoreJob } from "./restore-job.ts";
+import { checkSmallFile, createSmallFiles } from "./small-file-job.ts";
+
+const NOTHING: RestoreAnswer = { kept: [], differing: [], digests: [] };
+
+serveJobs((job: RestoreJob) => ({ result: { ...NOTHING, ...answer(job) } }));
+
+function answer(job: RestoreJob): Partial<RestoreAnswer> {
+  switch (job.kind) {
+    case "check":
+      return { kept: job.files.map(checkSmallFile) };
+    case "create":
+      createSmallFiles(job);
+      return {};
+    case "fill":
+      return { digests: fillPieces(job) };
+    case "compare":
+      return { differing: differingPages(job) };
+    case "mend":
+      mendPages(job);
+      return {};
+    case "clear":
+      return { differing: clearRange(job) };
+    case "digest":
+      return { digests: [digestRange(job)] };
+  }
+}
