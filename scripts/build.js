@@ -1,5 +1,6 @@
 // Builds dist/ from src/: `npm run build`, and by `prepare` whenever npm installs the checkout. Types are stripped and
 // declarations written, not checked; that is the business of `npm run types`, so that an install is never held up by it.
+// Then bundle.js makes the program of it.
 //
 // The new dist/ is made beside the old one and swapped in, so that a command that starts meanwhile finds one or the
 // other. dist/.stamp holds the hash of the sources (source-stamp.js); its time is that of the build's beginning, so
@@ -48,6 +49,7 @@ function build() {
     chmodSync(fresh, 0o755);
     compile(fresh);
     copyKernels(fresh);
+    bundle(fresh);
     writeFileSync(join(fresh, ".stamp"), `${hash}\n`);
     utimesSync(join(fresh, ".stamp"), begin, begin);
     swap(fresh);
@@ -58,12 +60,21 @@ function build() {
 
 function compile(target) {
   const flags = ["-p", "tsconfig.build.json", "--noCheck", "--outDir", target];
-  const { status, error } = spawnSync(process.execPath, [compilerPath(), ...flags], {
-    cwd: root,
-    stdio: ["ignore", 2, 2],
-  });
+  run("tsc", process.execPath, [compilerPath(), ...flags]);
+}
+
+function bundle(target) {
+  // The bundler needs a newer Node than this may be.
+  const pinned = join(root, "node_modules", "node", "bin", "node");
+  const node = existsSync(pinned) ? pinned : process.execPath;
+  run("the bundler", node, [join(root, "scripts", "bundle.js"), target]);
+}
+
+function run(title, program, words) {
+  const { status, error } = spawnSync(program, words, { cwd: root, stdio: ["ignore", 2, 2] });
   if (status === 0) return;
-  console.error(`build: tsc failed${error ? `: ${error.message}` : ""}, dist/ is left as it is`);
+  const reason = error ? `: ${error.message}` : "";
+  console.error(`build: ${title} failed${reason}, dist/ is left as it is`);
   process.exit(status || 1);
 }
 

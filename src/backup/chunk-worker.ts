@@ -92,8 +92,15 @@ function encodeChunk(job: EncodeJob): EncodeAnswer {
     if (outcome.kind === "read") filled += outcome.lengthBytes;
   }
   if (filled === 0) return { blob: undefined, pieces };
-  const options = { compression: job.compression, pageSizeBytes: job.blockSizeBytes };
+  const { compression, blockSizeBytes: pageSizeBytes } = job;
+  const options = { compression, pageSizeBytes, sha256: digestOfAll(pieces, filled) };
   return { blob: encodeBlob(chunk.subarray(0, filled), options), pieces };
+}
+
+/** The digest of the only piece that fills the chunk is that of the chunk. */
+function digestOfAll(pieces: readonly PieceOutcome[], filled: number): Uint8Array | undefined {
+  const [piece] = pieces.filter((each) => each.kind === "read" && each.lengthBytes === filled);
+  return piece?.kind === "read" ? piece.sha256 : undefined;
 }
 
 const VANISHED = { kind: "vanished" } as const;

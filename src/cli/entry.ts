@@ -7,8 +7,10 @@ import { main } from "./main.ts";
 const LINGER_MAX_MS = 2_000;
 
 process.exitCode = 1;
-process.exitCode = await main({
-  words: process.argv.slice(2),
-  environment: withdrawSecrets(process.env),
+// No await of the module itself: the built program is CommonJS, which has none. What main throws is our own mistake and
+// ends the process with 1 and a trace.
+const environment = withdrawSecrets(process.env);
+void main({ words: process.argv.slice(2), environment }).then((status) => {
+  process.exitCode = status;
+  setTimeout(() => process.exit(), LINGER_MAX_MS).unref();
 });
-setTimeout(() => process.exit(), LINGER_MAX_MS).unref();

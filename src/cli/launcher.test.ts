@@ -4,8 +4,10 @@ import { spawn, spawnSync } from "node:child_process";
 import {
   chmodSync,
   copyFileSync,
+  existsSync,
   mkdirSync,
   mkdtempSync,
+  readFileSync,
   rmSync,
   symlinkSync,
   writeFileSync,
@@ -22,7 +24,7 @@ let root: string;
 beforeEach(() => {
   root = mkdtempSync(join(tmpdir(), "hindsight-launcher-"));
   mkdirSync(join(root, "bin"));
-  mkdirSync(join(root, "dist", "cli"), { recursive: true });
+  mkdirSync(join(root, "dist", "program"), { recursive: true });
   mkdirSync(join(root, "path"));
   mkdirSync(join(root, "data"));
   for (const name of ["hindsight", "check-node.cjs"]) {
@@ -38,7 +40,7 @@ afterEach(() => {
 /** A program of package.json's kind that does what `body` says. */
 function install(body: string): void {
   writeFileSync(join(root, "package.json"), '{"type":"module"}');
-  writeFileSync(join(root, "dist", "cli", "entry.js"), body);
+  writeFileSync(join(root, "dist", "program", "entry.cjs"), body);
 }
 
 /** A `node` on the path that is this shell script. */
@@ -156,7 +158,7 @@ test.each([
   ["process.abort()", 1],
   ['process.kill(process.pid, "SIGKILL"); setInterval(() => {}, 1000)', 1],
   ["syntax error", 1],
-  ["await new Promise(() => {})", 13],
+  ["process.exitCode = 125", 125],
 ])("archive-push with a program that does %j ends %i", (body, status) => {
   install(body);
   realNode();
@@ -173,7 +175,7 @@ test.each([
   ["process.exit(126)", 200],
   ["process.abort()", 200],
   ["syntax error", 200],
-  ["await new Promise(() => {})", 200],
+  ["process.exitCode = 1; new Promise(() => {})", 200],
 ])("archive-get with a program that does %j ends %i", (body, status) => {
   install(body);
   realNode();
@@ -231,11 +233,46 @@ test.each([
   expect(ask("0000000A.history"), "not a server's question").toBe(guarded);
 });
 
+test("a segment that was fetched ahead is moved without starting the program, once", () => {
+  install("process.exitCode = 66");
+  realNode();
+  const name = "00000001000000000000000A";
+  const spool = join(root, "data", "pg_wal", "hindsight-spool");
+  mkdirSync(spool, { recursive: true });
+  for (const file of [name, "0000000A.history", "00000001000000000000000B.partial"]) {
+    writeFileSync(join(spool, file), `bytes of ${file}`);
+  }
+  const target = join("pg_wal", "RECOVERYXLOG");
+  const get = (file: string, ...flags: readonly string[]): number | null =>
+    run(["--stanza=main", "archive-get", file, target, ...flags]).status;
+  expect(get(name), "not told to").toBe(1);
+  expect(get("0000000A.history", "--spool"), "never a history").toBe(1);
+  expect(get("00000001000000000000000B.partial", "--spool"), "segments alone").toBe(1);
+  expect(get("../hindsight-spool/0000000A.hist", "--spool"), "no path").toBe(1);
+  writeFileSync(join(root, "data", "standby.signal"), "");
+  expect(get(name, "--spool", "--standby-form"), "not for a standby").toBe(1);
+  rmSync(join(root, "data", "standby.signal"));
+  expect(existsSync(join(root, "data", target))).toBe(false);
+  expect(get(name, "--spool", "--pin-timeline=1")).toBe(0);
+  expect(readFileSync(join(root, "data", target), "utf8")).toBe(`bytes of ${name}`);
+  expect(get(name, "--spool"), "it is gone").toBe(1);
+});
+
+test("what cannot be moved is left to the program", () => {
+  install("process.exitCode = 20");
+  realNode();
+  const name = "00000001000000000000000A";
+  mkdirSync(join(root, "data", "pg_wal", "hindsight-spool"), { recursive: true });
+  writeFileSync(join(root, "data", "pg_wal", "hindsight-spool", name), "bytes");
+  expect(run(["archive-get", name, "nowhere/RECOVERYXLOG", "--spool"]).status).toBe(200);
+  expect(run(["archive-get", name, "--spool"]).status, "no destination").toBe(200);
+});
+
 test("a missing program is an error that PostgreSQL understands", () => {
   realNode();
   expect(run(["archive-get", "x", "y"]).status).toBe(200);
   expect(run(["archive-push", "x"]).status).toBe(1);
-  expect(run(["info"]).stderr).toContain("entry.js is missing");
+  expect(run(["info"]).stderr).toContain("entry.cjs is missing");
 });
 
 test("help on archive-get is not guarded", () => {

@@ -8,7 +8,7 @@ import { failure } from "../model/failure.ts";
 
 /** The launcher of this program. */
 function launcherPath(): string {
-  // The same two steps up from src/cli and from dist/cli.
+  // The same two steps up from src/cli and from dist/program.
   return join(import.meta.dirname, "..", "..", "bin", "hindsight");
 }
 

@@ -103,7 +103,7 @@ export async function openArchive(
 
 const KINDS = { none: "none", gz: "gzip", lz4: "lz4", zst: "zstd", bz2: "zstd" } as const;
 
-/** Why 1 for zstd: docs/decisions/0017. */
+/** Why 1 for zstd: docs/decisions/0022. */
 const LEVELS_DEFAULT = { zstd: 1, gzip: 6, lz4: 0, none: 0 } as const;
 
 /** How new objects are compressed. What does not exist here is replaced by zstd; a warning said so. */

@@ -105,6 +105,7 @@ async function baseRequest(
     restoreCommand: (flags) => archiveGetCommand(settings, flags),
     // A recovery that we drive promotes only when told to; a directory that is handed over, when its DBA resumes it.
     interlock: settings.get("start") ? "strict" : "pause",
+    walAheadMaxBytes: settings.get("archive-get-queue-max"),
     processMax: settings.get("process-max"),
     protectedPaths: repositoryNumbers(settings).map((number) => settings.get("repo-path", number)),
   };

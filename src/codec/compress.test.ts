@@ -1,7 +1,7 @@
 import { gzipSync } from "node:zlib";
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { type Compression, compress, COMPRESSIONS, expand } from "./compress.ts";
+import { type Compression, compress, COMPRESSIONS, expand, expandAside } from "./compress.ts";
 
 const choice = (kind: Compression) => ({ kind, level: kind === "gzip" ? 6 : 3 });
 
@@ -23,6 +23,21 @@ test.each(COMPRESSIONS)("%s refuses another size than was promised", (kind) => {
     );
   }
 });
+
+test.each(COMPRESSIONS)(
+  "%s is expanded aside with the same result, and as strictly",
+  async (kind) => {
+    const plain = Buffer.alloc(200_000, "abc");
+    const stored = compress(plain, choice(kind));
+    expect((await expandAside(stored, kind, plain.length)).equals(plain)).toBe(true);
+    const corrupt = expect.objectContaining({ code: "OBJECT_CORRUPT" });
+    for (const size of [0, 199_999, 200_001]) {
+      await expect(expandAside(stored, kind, size)).rejects.toThrow(corrupt);
+    }
+    if (kind === "none") return;
+    await expect(expandAside(Buffer.alloc(100, 7), kind, 10)).rejects.toThrow(corrupt);
+  },
+);
 
 test("a bomb is stopped at the promised size", () => {
   const bomb = gzipSync(Buffer.alloc(64 * 1024 * 1024));

@@ -1,9 +1,21 @@
 // Compression of pieces that fit in memory. Which kind was used is written beside every piece, so changing the option
 // never makes an old object unreadable. Checksums are not the business of this file.
 import { createRequire } from "node:module";
-import { constants, gunzipSync, gzipSync, zstdCompressSync, zstdDecompressSync } from "node:zlib";
+import { promisify } from "node:util";
+import {
+  constants,
+  gunzip,
+  gunzipSync,
+  gzipSync,
+  type ZlibOptions,
+  zstdCompressSync,
+  zstdDecompress,
+  zstdDecompressSync,
+  type ZstdOptions,
+} from "node:zlib";
 import type * as Lz4 from "lz4-napi";
 import { KIB } from "../base/limits.ts";
+import { HindsightError } from "../base/errors.ts";
 import { failure } from "../model/failure.ts";
 
 /** Kinds of compression; `compress-type` names them zst and gz. */
@@ -80,7 +92,37 @@ function trim(result: Buffer): Buffer {
  * @throws {HindsightError} `OBJECT_CORRUPT` when the bytes cannot be expanded to exactly that size.
  */
 export function expand(stored: Uint8Array, kind: Compression, plainSizeBytes: number): Buffer {
-  const plain = expandAtMost(stored, kind, plainSizeBytes);
+  try {
+    return requireSize(expandAtMost(stored, kind, plainSizeBytes), kind, plainSizeBytes);
+  } catch (cause) {
+    throw notExpanded(cause, kind, plainSizeBytes);
+  }
+}
+
+const zstdDecompressed = promisify<Uint8Array, ZstdOptions, Buffer>(zstdDecompress);
+const gunzipped = promisify<Uint8Array, ZlibOptions, Buffer>(gunzip);
+
+/**
+ * {@link expand} on one of Node's threads, for pieces so large that the others should go on meanwhile. `stored` must not
+ * change until it is done.
+ */
+export async function expandAside(
+  stored: Uint8Array,
+  kind: Compression,
+  plainSizeBytes: number,
+): Promise<Buffer> {
+  if (kind === "none" || kind === "lz4") return expand(stored, kind, plainSizeBytes);
+  const room = roomOf(plainSizeBytes);
+  try {
+    const plain =
+      kind === "zstd" ? await zstdDecompressed(stored, room) : await gunzipped(stored, room);
+    return requireSize(plain, kind, plainSizeBytes);
+  } catch (cause) {
+    throw notExpanded(cause, kind, plainSizeBytes);
+  }
+}
+
+function requireSize(plain: Buffer, kind: Compression, plainSizeBytes: number): Buffer {
   if (plain.length === plainSizeBytes) return plain;
   throw failure(
     "OBJECT_CORRUPT",
@@ -88,26 +130,34 @@ export function expand(stored: Uint8Array, kind: Compression, plainSizeBytes: nu
   );
 }
 
+function notExpanded(cause: unknown, kind: Compression, plainSizeBytes: number): Error {
+  if (cause instanceof HindsightError) return cause;
+  const message = `${kind} data cannot be expanded to ${plainSizeBytes} bytes`;
+  return failure("OBJECT_CORRUPT", message, { cause });
+}
+
+/** One buffer for the result, and no more. Zero is no valid limit for zlib; the exact size is compared anyway. */
+function roomOf(sizeBytes: number): {
+  readonly maxOutputLength: number;
+  readonly chunkSize: number;
+} {
+  return {
+    maxOutputLength: Math.max(1, sizeBytes),
+    chunkSize: Math.max(CHUNK_MIN_BYTES, sizeBytes),
+  };
+}
+
 function expandAtMost(stored: Uint8Array, kind: Compression, sizeMaxBytes: number): Buffer {
   const input = Buffer.from(stored.buffer, stored.byteOffset, stored.byteLength);
-  if (kind === "none") return input;
-  // Zero is no valid limit for zlib; the caller compares the exact size anyway. One chunk holds all of the result, so that
-  // nothing is gathered and copied afterwards.
-  const maxOutputLength = Math.max(1, sizeMaxBytes);
-  const options = { maxOutputLength, chunkSize: Math.max(CHUNK_MIN_BYTES, sizeMaxBytes) };
-  try {
-    switch (kind) {
-      case "zstd":
-        return zstdDecompressSync(input, options);
-      case "gzip":
-        return gunzipSync(input, options);
-      case "lz4":
-        return expandLz4(input, sizeMaxBytes);
-    }
-  } catch (cause) {
-    throw failure("OBJECT_CORRUPT", `${kind} data cannot be expanded to ${sizeMaxBytes} bytes`, {
-      cause,
-    });
+  switch (kind) {
+    case "none":
+      return input;
+    case "zstd":
+      return zstdDecompressSync(input, roomOf(sizeMaxBytes));
+    case "gzip":
+      return gunzipSync(input, roomOf(sizeMaxBytes));
+    case "lz4":
+      return expandLz4(input, sizeMaxBytes);
   }
 }
 

@@ -41,6 +41,12 @@ export type TimelineChoice = "latest" | "current" | number;
 /** Its existence in a data directory lifts the promotion interlock (docs/decisions/0002-promotion-interlock.md). */
 export const ALLOW_PROMOTION_FILE = "hindsight.allow-promotion";
 
+/**
+ * Where a restore puts WAL that its recovery will ask for, below the data directory. bin/hindsight, which takes it from
+ * there, has the name once more.
+ */
+export const WAL_SPOOL_DIRECTORY = "pg_wal/hindsight-spool";
+
 /** What no recovery brings back, wherever it stops. */
 export const RECOVERY_CAVEAT =
   "Unlogged tables are empty after any recovery, and sequences may have skipped up to 32 numbers.";

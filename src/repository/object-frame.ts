@@ -8,7 +8,7 @@
 // 12      4     u32    CRC-32C of: the frame's number (u32), bytes 0 to 11, the stored bytes
 // 16      S     bytes  seal(compress(plain))
 import { MIB } from "../base/limits.ts";
-import { compress, type CompressionChoice, expand } from "../codec/compress.ts";
+import { compress, type CompressionChoice, expand, expandAside } from "../codec/compress.ts";
 import { crc32c } from "../codec/digest.ts";
 import { errorMessage } from "../base/errors.ts";
 import { corrupt } from "./corrupt.ts";
@@ -20,6 +20,9 @@ export type FrameTag = "JSON" | "WALD" | "HEAD" | "PKTB" | "FILE" | "DONE" | "WI
 
 /** Plaintext of any frame at most. */
 export const FRAME_SIZE_MAX_BYTES: number = 16 * MIB;
+
+/** Larger frames are expanded by another thread, so that several can be read at a time. */
+const ASIDE_MIN_BYTES: number = MIB;
 
 const FRAME_HEADER_BYTES = 16;
 
@@ -93,17 +96,19 @@ export class FrameReader {
     if (head.readUInt32LE(12) !== frameChecksum(this.#number, head, stored)) {
       throw this.#damaged(offsetBytes, "does not match its checksum");
     }
-    const plain = this.#decode(head, stored, offsetBytes);
+    const plain = await this.#decode(head, stored, offsetBytes);
     this.#number += 1;
     return { tag, plain, offsetBytes };
   }
 
-  #decode(head: Buffer, stored: Buffer, offsetBytes: number): Buffer {
+  async #decode(head: Buffer, stored: Buffer, offsetBytes: number): Promise<Buffer> {
     const { seal, compression } = this.#header;
+    const plainSizeBytes = head.readUInt32LE(8);
     try {
       const piece = { kind: "frame", number: this.#number } as const;
       const opened = seal.open(stored, piece, boundHead(head));
-      return expand(opened, compression, head.readUInt32LE(8));
+      if (plainSizeBytes < ASIDE_MIN_BYTES) return expand(opened, compression, plainSizeBytes);
+      return await expandAside(opened, compression, plainSizeBytes);
     } catch (cause) {
       throw this.#damaged(offsetBytes, errorMessage(cause), cause);
     }

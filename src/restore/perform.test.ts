@@ -68,7 +68,11 @@ test("a small cluster comes back whole, and starts in recovery only", async () =
   ]);
   expect((await readdir(site.path("to/pg_wal"))).toSorted()).toEqual([
     "archive_status",
+    "hindsight-spool",
     "summaries",
+  ]);
+  expect(await readdir(site.path("to/pg_wal/hindsight-spool"))).toEqual([
+    "000000010000000000000003",
   ]);
   expect(await readFile(site.path("to/backup_label"), "utf8")).toMatch(/^START WAL LOCATION: /);
   const script = await stat(site.path("to/base/script"));
@@ -89,7 +93,7 @@ test("settings: what production had stays, what it recovered with goes, the plan
   );
   expect(text).not.toContain("'old'");
   expect(text).toContain(
-    `restore_command = 'archive-get --last=000000010000000000000003 --pin-timeline=1 --pin-mode=path %f "%p"'\n`,
+    `restore_command = 'archive-get --last=000000010000000000000003 --pin-timeline=1 --pin-mode=path --spool %f "%p"'\n`,
   );
   expect(text).toMatch(/\narchive_mode = 'off'\n$/);
 });

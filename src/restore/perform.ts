@@ -36,6 +36,7 @@ import { readBelongings } from "./prune.ts";
 import { targetSetting } from "./recovery-settings.ts";
 import type { TablespacePlan } from "./tablespaces.ts";
 import { WAL_DIRECTORY } from "./wal-link.ts";
+import { fillWalSpool, type SpoolSource } from "./wal-spool.ts";
 import { WorkerCrew } from "./worker-crew.ts";
 
 /** Where a plan's bytes come from, and who is told how far it is. */
@@ -127,8 +128,14 @@ async function restoreInto(places: Places, work: Work, context: Context): Promis
   const writer = new FileWriter(writerOptions(places, work, header.packs), crew);
   await writer.writeAll(entries);
   await writeOwnFiles(places, writer, work);
-  context.log.info("make restored files durable", { fileCount: writer.files.length });
-  await places.sync(writer, context.signal);
+  // The processor has nothing to do while the disk has.
+  const spool = fillWalSpool(plan.walAhead, spoolSource(places, work), context);
+  try {
+    context.log.info("make restored files durable", { fileCount: writer.files.length });
+    await places.sync(writer, context.signal);
+  } finally {
+    await spool;
+  }
   context.signal.throwIfAborted();
   await places.data.removeFile(MARKER_FILE);
   await places.data.syncDirectory(ROOT_PATH);
@@ -184,6 +191,16 @@ function linksOf({ tablespaces, walLink }: RestorePlan): ReadonlyMap<BytePath, s
   );
   if (walLink) links.set(textPath(WAL_DIRECTORY), walLink.path);
   return links;
+}
+
+function spoolSource(places: Places, { plan, options }: Work): SpoolSource {
+  const { stanza, record, destination } = plan;
+  return {
+    archive: { repository: options.repository, stanza, record },
+    places,
+    dataDirectory: destination.path,
+    fileMode: fileMode(plan),
+  };
 }
 
 /**

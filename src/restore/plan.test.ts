@@ -55,7 +55,7 @@ describe("the route", () => {
       `data directory ${site.path("to")} is created`,
       "file recovery.signal is written",
       "settings added to postgresql.auto.conf:",
-      `  restore_command = 'archive-get --last=000000010000000000000004 --pin-timeline=1 %f "%p"'`,
+      `  restore_command = 'archive-get --last=000000010000000000000004 --pin-timeline=1 --spool %f "%p"'`,
       "  archive_cleanup_command = ''",
       "  recovery_end_command = ''",
       "  recovery_min_apply_delay = '0'",
@@ -74,11 +74,11 @@ describe("the route", () => {
   });
 
   test.each([
-    ["promote", "strict", " --pin-timeline=1 --pin-mode=path"],
-    ["pause", "none", " --pin-timeline=1 --pin-mode=path"],
-    ["pause", "strict", " --pin-timeline=1"],
-    ["pause", "pause", " --pin-timeline=1 --pin-mode=pause"],
-    ["shutdown", "strict", " --pin-timeline=1"],
+    ["promote", "strict", " --pin-timeline=1 --pin-mode=path --spool"],
+    ["pause", "none", " --pin-timeline=1 --pin-mode=path --spool"],
+    ["pause", "strict", " --pin-timeline=1 --spool"],
+    ["pause", "pause", " --pin-timeline=1 --pin-mode=pause --spool"],
+    ["shutdown", "strict", " --pin-timeline=1 --spool"],
   ] as const)("action %s with interlock %s", async (targetAction, interlock, flags) => {
     await using site = await smallSite();
     const found = await plan(site, { ...PAUSE_AT_LSN, targetAction, interlock });

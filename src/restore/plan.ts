@@ -6,6 +6,7 @@ import { showPath } from "../model/byte-path.ts";
 import type { RecoveryTarget, RestoreType, TargetAction } from "../model/recovery-target.ts";
 import { formatLsn, type Lsn } from "../model/lsn.ts";
 import type { StanzaName } from "../model/stanza.ts";
+import type { StanzaRecord } from "../repository/stanza.ts";
 import type { Timeline, TimelineHistory } from "../model/timeline.ts";
 import { type ManifestHeader, readManifest } from "../repository/manifest.ts";
 import type { TargetAnswer } from "./choose-backup.ts";
@@ -21,6 +22,7 @@ import { type ManifestSurvey, surveyManifest } from "./survey.ts";
 import { planTablespaces, type TablespaceMapping, type TablespacePlan } from "./tablespaces.ts";
 import { type LinkMapping, planWalLink, WAL_DIRECTORY, type WalLinkPlan } from "./wal-link.ts";
 import type { WalPlan } from "./wal-path.ts";
+import { segmentsAhead } from "./wal-spool.ts";
 
 /** A restore as the user asked for it, parsed and not yet judged. */
 export interface RestoreRequest extends RouteRequest {
@@ -39,6 +41,8 @@ export interface RestoreRequest extends RouteRequest {
   /** The whole archive-get command for `%f` and `"%p"`, with these flags; quoted for a shell, not for a setting. */
   readonly restoreCommand: (flags: readonly string[]) => string;
   readonly interlock: Interlock;
+  /** WAL that is fetched ahead of the recovery, at most. */
+  readonly walAheadMaxBytes: number;
   /** Files written at a time, at least 1. */
   readonly processMax: number;
   /** Directories that the destination must have nothing to do with: the repository, our own state. */
@@ -48,6 +52,7 @@ export interface RestoreRequest extends RouteRequest {
 /** What would be done. Plain data; times, positions and names only. */
 export interface RestorePlan {
   readonly stanza: StanzaName;
+  readonly record: StanzaRecord;
   readonly backup: ManifestHeader;
   /** Why this backup, as a clause. */
   readonly why: string;
@@ -66,6 +71,8 @@ export interface RestorePlan {
   readonly forecast: RouteForecast;
   /** Undefined for type none, which recovers nothing. */
   readonly wal: WalPlan | undefined;
+  /** Segments that are fetched ahead of the recovery, by name. */
+  readonly walAhead: readonly string[];
   readonly destination: DestinationPlan;
   /** Whether files that are there may be right and are kept then. */
   readonly isDelta: boolean;
@@ -123,8 +130,10 @@ export async function planRestore(given: RestoreRequest, context: Context): Prom
     protectedPaths: request.protectedPaths,
   });
   await requireSpace(spaceNeeds({ header, survey, destination, tablespaces, walLink }));
+  const walAhead = walToFetch(request, route);
   return {
     stanza: request.stanza,
+    record: request.record,
     backup: header,
     why: route.why,
     type: request.type,
@@ -137,12 +146,13 @@ export async function planRestore(given: RestoreRequest, context: Context): Prom
     answer: route.answer,
     forecast: await forecastRoute(request, route, context),
     wal: route.wal,
+    walAhead,
     destination,
     isDelta: request.delta && isFilled(destination),
     tablespaces,
     walLink,
     survey,
-    recovery: planSettings(request, route, survey),
+    recovery: planSettings(request, route, { survey, isWalAhead: walAhead.length > 0 }),
     archiveMode: request.archiveMode,
     processMax: request.processMax,
     notes: [
@@ -225,10 +235,16 @@ function spaceNeeds({
   ];
 }
 
+function walToFetch(request: RestoreRequest, { wal, history }: Route): readonly string[] {
+  const { type, record, walAheadMaxBytes } = request;
+  const { segmentSizeBytes } = record;
+  return segmentsAhead({ type, wal, history, segmentSizeBytes, walAheadMaxBytes });
+}
+
 function planSettings(
   request: RestoreRequest,
   { history, compiled, wal, answer }: Route,
-  { hasInPlaceTablespaces }: ManifestSurvey,
+  { survey, isWalAhead }: { readonly survey: ManifestSurvey; readonly isWalAhead: boolean },
 ): RecoverySettings {
   const flags = restoreCommandFlags({
     type: request.type,
@@ -237,6 +253,7 @@ function planSettings(
     timeline: history.timeline,
     lastSegment: wal?.last,
     isTargetInLast: answer !== undefined || request.target.kind === "immediate",
+    isWalAhead,
   });
   return recoverySettings({
     type: request.type,
@@ -246,7 +263,7 @@ function planSettings(
     followLatest: (request.timeline ?? "latest") === "latest",
     restoreCommand: request.restoreCommand(flags),
     archiveMode: request.archiveMode,
-    hasInPlaceTablespaces,
+    hasInPlaceTablespaces: survey.hasInPlaceTablespaces,
     recoveryOptions: request.recoveryOptions,
   });
 }

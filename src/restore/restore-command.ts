@@ -19,6 +19,7 @@ export type Interlock = "none" | "pause" | "strict";
  * - `--pin-timeline`: the path that is followed. History files above it are refused, without which PostgreSQL cannot
  *   promote, until what `--pin-mode` says lifts the pin; with mode `path`, for a recovery that is told to promote, they
  *   are not.
+ * - `--spool`: WAL was fetched ahead, and the launcher takes it from there.
  */
 export function restoreCommandFlags({
   type,
@@ -27,6 +28,7 @@ export function restoreCommandFlags({
   timeline,
   lastSegment,
   isTargetInLast,
+  isWalAhead,
 }: {
   readonly type: RestoreType;
   readonly targetAction: TargetAction;
@@ -35,6 +37,8 @@ export function restoreCommandFlags({
   readonly lastSegment: string | undefined;
   /** Whether there is an explicit target and it is known to lie in the last segment. */
   readonly isTargetInLast: boolean;
+  /** Whether WAL is fetched ahead. */
+  readonly isWalAhead: boolean;
 }): readonly string[] {
   if (type === "standby") return ["--standby-form"];
   const last = lastSegment === undefined ? [] : [`--last=${lastSegment}`];
@@ -45,5 +49,6 @@ export function restoreCommandFlags({
     ...bound,
     `--pin-timeline=${timeline.toString(10)}`,
     ...(mode === "strict" ? [] : [`--pin-mode=${mode}`]),
+    ...(isWalAhead ? ["--spool"] : []),
   ];
 }

@@ -9,7 +9,7 @@ import { type BackupLabel, parseBackupLabel } from "../model/backup-label.ts";
 import { type BytePath, comparePath, textPath } from "../model/byte-path.ts";
 import { parseLsn } from "../model/lsn.ts";
 import { historyFileName, timeline } from "../model/timeline.ts";
-import { formatSegmentName, segmentNumberAt } from "../model/wal-segment.ts";
+import { formatSegmentName, segmentNumberAt, type WalSegment } from "../model/wal-segment.ts";
 import { commitBackup, createIntent } from "../repository/backup-set.ts";
 import type { Extent } from "../repository/extent-map.ts";
 import { type ManifestEntry, type ManifestHeader, writeManifest } from "../repository/manifest.ts";
@@ -87,6 +87,19 @@ export const SMALL_CLUSTER: readonly SourceEntry[] = [
   sourceFile("postgresql.auto.conf", "work_mem = '4MB'\nrestore_command = 'old'\n"),
 ];
 
+/** A segment with the first page header that PostgreSQL 18 writes, and nothing else. */
+export function walSegment(place: WalSegment): Buffer {
+  const bytes = Buffer.alloc(SEGMENT_BYTES);
+  bytes.writeUInt16LE(0xd118, 0);
+  bytes.writeUInt16LE(0x0002, 2);
+  bytes.writeUInt32LE(place.timeline, 4);
+  bytes.writeBigUInt64LE(place.number * BigInt(SEGMENT_BYTES), 8);
+  bytes.writeBigUInt64LE(CLUSTER.systemIdentifier, 24);
+  bytes.writeUInt32LE(SEGMENT_BYTES, 32);
+  bytes.writeUInt32LE(8192, 36);
+  return bytes;
+}
+
 /** A repository with a stanza, and a directory that goes away with it. */
 export class Site implements AsyncDisposable {
   readonly store: Fixture["store"];
@@ -128,13 +141,7 @@ export class Site implements AsyncDisposable {
     for (const digits of segments) {
       const place = { timeline: timeline(timelineId), number: BigInt(`0x${digits}`) };
       const name = formatSegmentName(place, SEGMENT_BYTES);
-      await putWalFile(
-        this.archive,
-        name,
-        Buffer.alloc(SEGMENT_BYTES),
-        NO_COMPRESSION,
-        this.context,
-      );
+      await putWalFile(this.archive, name, walSegment(place), NO_COMPRESSION, this.context);
     }
   }
 
@@ -182,6 +189,7 @@ export class Site implements AsyncDisposable {
       links: { byName: new Map(), all: false },
       restoreCommand: (flags) => ["archive-get", ...flags, "%f", '"%p"'].join(" "),
       interlock: "none",
+      walAheadMaxBytes: 1024 * SEGMENT_BYTES,
       processMax: 2,
       protectedPaths: [],
       resolve: undefined,

@@ -1,6 +1,7 @@
 // Rows 3, 7 and 64 of the fault matrix as a recovering PostgreSQL sees them: archive-get is killed in the middle of its
 // copy, starved, or cannot run. PostgreSQL refuses each time, asks for the same segment again at the next start, and when
 // everything is repaired recovers all rows. And the other way round: what the guard is there for happens without it.
+import { existsSync } from "node:fs";
 import { readdir, rename } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -48,7 +49,7 @@ describe.each(OUTER_MAJORS)("PostgreSQL %i", (major) => {
       expect([title, await recover(copy)]).toEqual([title, { state: "refused", timeline: 1 }]);
     }
     await installation.repairNode();
-    const modules = join(installation.home, "dist", "archive");
+    const modules = join(installation.home, "dist", "program");
     await rename(modules, `${modules}.gone`);
     expect(await recover(copy)).toEqual({ state: "refused", timeline: 1 });
     await rename(`${modules}.gone`, modules);
@@ -56,6 +57,22 @@ describe.each(OUTER_MAJORS)("PostgreSQL %i", (major) => {
     expect(await copy.count("t")).toBe(TRAP_ROWS.end);
     const left = await readdir(join(copy.dataDirectory, "pg_wal"));
     expect(left.filter((name) => name.startsWith("RECOVERY"))).toEqual([]);
+    await discardCopy(copy);
+  });
+
+  test("WAL that was fetched ahead is replayed without Node, and what only archive-get may answer is still refused", async () => {
+    const { installation } = trap;
+    const request = { name: "ahead", parameters: END, start: false, walAhead: true };
+    const { copy } = await restoreCopy(trap, request);
+    const spool = join(copy.dataDirectory, "pg_wal", "hindsight-spool");
+    expect(await readdir(spool)).not.toEqual([]);
+    await installation.replaceNode("exit 1");
+    expect(await recover(copy)).toEqual({ state: "refused", timeline: 1 });
+    expect(await readdir(spool)).toEqual([]);
+    await installation.repairNode();
+    expect(await recover(copy)).toEqual({ state: "promoted", timeline: 3 });
+    expect(await copy.count("t")).toBe(TRAP_ROWS.end);
+    expect(existsSync(spool), "nothing is left of it").toBe(false);
     await discardCopy(copy);
   });
 

@@ -163,6 +163,8 @@ export interface CopyRequest {
   readonly parameters: readonly string[];
   /** `--start`: Hindsight drives the recovery. */
   readonly start: boolean;
+  /** Whether WAL is fetched ahead; by default not, because what breaks here breaks archive-get. */
+  readonly walAhead?: boolean;
 }
 
 /** The port of servers that Hindsight starts; their sockets lie in directories of their own. */
@@ -175,13 +177,14 @@ const PORT = 5444;
  */
 export async function restoreCopy(
   { site, installation }: Pick<TrapSite, "site" | "installation">,
-  { name, parameters, start }: CopyRequest,
+  { name, parameters, start, walAhead = false }: CopyRequest,
 ): Promise<{ readonly copy: Cluster; readonly result: CommandResult }> {
   const { workspace, production } = site;
   const dataDirectory = workspace.path(name);
   const starting = start ? ["--start", `--port=${PORT}`, "--output=json"] : [];
   const result = await installation.run([
     `--pg1-path=${dataDirectory}`,
+    ...(walAhead ? [] : ["--archive-get-queue-max=0"]),
     ...parameters,
     ...starting,
     "restore",

@@ -1,12 +1,13 @@
 // `hindsight archive-get NAME FILE`: PostgreSQL's restore_command. The launcher turns the exit status into what
 // PostgreSQL may conclude; here 0 is delivered, 66 is proven absent, and everything else is a failure.
 import { existsSync, readFileSync } from "node:fs";
+import { rm } from "node:fs/promises";
 import { getWalFileTo } from "../../archive/get.ts";
 import type { Context } from "../../base/context.ts";
 import { errorMessage } from "../../base/errors.ts";
 import type { Settings } from "../../config/settings.ts";
 import { EXIT, failure } from "../../model/failure.ts";
-import { ALLOW_PROMOTION_FILE } from "../../model/recovery-target.ts";
+import { ALLOW_PROMOTION_FILE, WAL_SPOOL_DIRECTORY } from "../../model/recovery-target.ts";
 import { timeline } from "../../model/timeline.ts";
 import type { WalArchive } from "../../repository/wal-archive.ts";
 import type { Invocation } from "../invocation.ts";
@@ -44,7 +45,13 @@ export async function run({ settings, words, context }: Invocation): Promise<num
   const answer = await getWalFileTo(request, context);
   if (answer === "absent" && failures.length > 0) throw failures[0];
   context.log.info("asked for WAL file", { name, answer });
+  if (answer === "absent" && settings.get("spool") && name.endsWith(".history")) await dropSpool();
   return answer === "delivered" ? EXIT.done : EXIT_ABSENT;
+}
+
+/** No such timeline: PostgreSQL has chosen a number for its own and promotes. What was fetched ahead and not asked for is left. */
+async function dropSpool(): Promise<void> {
+  await rm(`./${WAL_SPOOL_DIRECTORY}`, { recursive: true, force: true }).catch(() => undefined);
 }
 
 async function openArchives(

@@ -18,9 +18,9 @@ export const ARCHIVE_OPTIONS = {
   },
   "archive-get-queue-max": {
     type: "size",
-    default: "128MiB",
-    summary: "WAL to fetch ahead of PostgreSQL",
-    effect: "none",
+    default: "4GiB",
+    summary: "WAL that restore fetches ahead of its recovery; 0 leaves all of it to archive-get",
+    example: "1GiB",
   },
   "archive-push-queue-max": {
     type: "size",
@@ -105,6 +105,13 @@ export const ARCHIVE_OPTIONS = {
     summary:
       "what lifts the pin: hindsight.allow-promotion; with pause also a server that took queries; with path nothing is refused, and the pin only names the path",
     example: "pause",
+  },
+  spool: {
+    type: "boolean",
+    default: "n",
+    commands: ["archive-get"],
+    commandLineOnly: true,
+    summary: "take WAL segments that the restore fetched ahead from pg_wal/hindsight-spool",
   },
   "nothing-after-last": {
     type: "boolean",
