@@ -25,6 +25,7 @@ import { programDirectory } from "../postgres/binaries.ts";
 import { startBackupMode, stopBackupMode } from "../postgres/backup-mode.ts";
 import { type ClusterFacts, readClusterFacts } from "../postgres/cluster-facts.ts";
 import { connect, type ConnectionSettings, type Session } from "../postgres/connection.ts";
+import { refusePartialCluster } from "../postgres/data-directory/partial.ts";
 import { warnAboutOutsideConfiguration } from "../postgres/data-directory/root.ts";
 import { type DataEntry, scanDataDirectory } from "../postgres/data-directory/scan.ts";
 import { runningServer } from "../postgres/server.ts";
@@ -102,6 +103,7 @@ export async function runFullBackup(
   const beginMs = context.clock.monotonicMs();
   await using session = await connect(request.connection, context);
   const facts = await readClusterFacts(session, context);
+  await refusePartialCluster(facts.dataDirectory);
   checkCluster(facts, request.record);
   for (const warning of warnAboutOutsideConfiguration(facts.settings, request.dataDirectory))
     context.log.warn(warning);

@@ -13,7 +13,8 @@ import {
 import { fullXid } from "./full-xid.ts";
 import type { IndexedSegment } from "./history-segments.ts";
 import type { RelationBook } from "./relation-book.ts";
-import type { RelationFilter, RelationName } from "./relation-filter.ts";
+import type { RelationName } from "../model/relation-name.ts";
+import type { RelationFilter } from "./relation-filter.ts";
 import type { WalkedCommit } from "./transaction-walk.ts";
 import { isUserRelation } from "./user-relation.ts";
 

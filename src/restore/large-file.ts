@@ -22,8 +22,6 @@ const SYNC_AT_ONCE_BYTES: number = 64 * MIB;
 export interface LargeFileOptions {
   /** Whether a file that is there may be right in part. */
   readonly isDelta: boolean;
-  /** Whether `file` holds all that was backed up, so that the manifest's digest can be asked for. */
-  readonly isWhole: boolean;
   readonly onBytes: (bytes: number) => void;
 }
 
@@ -82,7 +80,7 @@ class LargeFile {
       if (!this.#isFresh) await this.#clear(hole);
       this.#options.onBytes(hole.lengthBytes);
     }
-    if (this.#options.isWhole) await this.#prove();
+    if (this.#file.isWhole) await this.#prove();
     await settle(this.#handle, entry);
     return this.#isKept;
   }

@@ -6,7 +6,7 @@ import type { PackedBlob } from "../repository/packed-blob.ts";
 import type { Piece } from "./blob-uses.ts";
 import type { Owner } from "./location.ts";
 
-/** A file of at most one digest chunk, as it must be. */
+/** A file that a worker makes by itself, as it must be: of at most one digest chunk, or without content. */
 export interface SmallFile {
   /** Leads through an open directory that stays open until the job is done. */
   readonly place: Uint8Array;
@@ -35,6 +35,8 @@ export type RestoreJob =
       readonly blob: PackedBlob | undefined;
       readonly files: readonly (SmallFile & { readonly blobOffsetBytes: number })[];
     }
+  /** Makes files that read as zeros, whatever their digests say. */
+  | { readonly kind: "hollow"; readonly files: readonly SmallFile[] }
   /** Writes pieces of a proven blob. `isFresh`: the file reads as zeros there, so zeros are left out. */
   | {
       readonly kind: "fill";

@@ -3,7 +3,7 @@
 import { serveJobs } from "../base/worker-pool.ts";
 import { clearRange, differingPages, digestRange, fillPieces, mendPages } from "./page-job.ts";
 import type { RestoreAnswer, RestoreJob } from "./restore-job.ts";
-import { checkSmallFile, createSmallFiles } from "./small-file-job.ts";
+import { checkSmallFile, createHollowFile, createSmallFiles } from "./small-file-job.ts";
 
 const NOTHING: RestoreAnswer = { kept: [], differing: [], digests: [] };
 
@@ -15,6 +15,9 @@ function answer(job: RestoreJob): Partial<RestoreAnswer> {
       return { kept: job.files.map(checkSmallFile) };
     case "create":
       createSmallFiles(job);
+      return {};
+    case "hollow":
+      for (const file of job.files) createHollowFile(file);
       return {};
     case "fill":
       return { digests: fillPieces(job) };

@@ -68,12 +68,17 @@ export function createSmallFiles({
   }
 }
 
+/** Makes a file of any size without a byte of content. */
+export function createHollowFile(file: SmallFile): void {
+  createSmallFile(file, Buffer.alloc(0));
+}
+
 function createSmallFile(file: SmallFile, bytes: Uint8Array): void {
   const fd = openSync(placeOf(file), CREATE_FLAGS, 0o600);
   try {
     writeSparseSync(fd, bytes, 0);
-    // The last page may have been left out.
-    ftruncateSync(fd, bytes.length);
+    // Zeros at the end were left out.
+    ftruncateSync(fd, file.sizeBytes);
     settle(fd, file, undefined);
   } finally {
     closeSync(fd);

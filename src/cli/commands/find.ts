@@ -3,7 +3,7 @@ import type { Settings } from "../../config/settings.ts";
 import { EXIT, failure } from "../../model/failure.ts";
 import { parseTimeTarget } from "../../model/timestamp.ts";
 import { findTransactions, type FindQuery } from "../../recovery/find.ts";
-import { parseRelationName } from "../../recovery/relation-filter.ts";
+import { parseRelationName } from "../../model/relation-name.ts";
 import { followingOptions } from "../following-options.ts";
 import { firstSegmentFor, historyView } from "../history-view.ts";
 import type { Invocation } from "../invocation.ts";
