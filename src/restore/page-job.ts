@@ -5,7 +5,7 @@ import { PAGE_HASH_BYTES, pageHashes, sha256 } from "../codec/digest.ts";
 import { damagedBlob, expandBlob, unpackBlob } from "../repository/packed-blob.ts";
 import type { Piece } from "./blob-uses.ts";
 import { isDigestChunk } from "./content-proof.ts";
-import type { BlobPages, FileRange, RestoreJob } from "./restore-job.ts";
+import type { BlobPages, FileRange, HashedPart, RestoreJob } from "./restore-job.ts";
 import {
   HOLE_GRAIN_BYTES,
   isZeros,
@@ -20,8 +20,10 @@ type JobOf<Kind extends RestoreJob["kind"]> = Extract<RestoreJob, { kind: Kind }
 const buffer = Buffer.alloc(DIGEST_CHUNK_BYTES);
 
 /** Writes the pieces. @returns for each one that is a whole digest chunk its SHA-256. */
-export function fillPieces(job: JobOf<"fill">): readonly (Uint8Array | undefined)[] {
-  const { fd, isFresh, fileSizeBytes, blob, pieces } = job;
+export function fillPieces(
+  { blob, pieces }: JobOf<"fill">["parts"][number],
+  { fd, isFresh, fileSizeBytes }: Omit<JobOf<"fill">, "kind" | "parts">,
+): readonly (Uint8Array | undefined)[] {
   const plain = unpackBlob(blob);
   return pieces.map((piece) => {
     const { fileOffsetBytes, blobOffsetBytes, lengthBytes } = piece;
@@ -33,7 +35,7 @@ export function fillPieces(job: JobOf<"fill">): readonly (Uint8Array | undefined
 }
 
 /** The pages that the file does not have as the blob does; neighbours are one piece. */
-export function differingPages({ fd, pages, pieces }: JobOf<"compare">): readonly Piece[] {
+export function differingPages({ pages, pieces }: HashedPart, fd: number): readonly Piece[] {
   const differing: Piece[] = [];
   for (const piece of pieces) {
     const length = readAllSync(fd, buffer.subarray(0, piece.lengthBytes), piece.fileOffsetBytes);
@@ -83,7 +85,10 @@ function addPage(differing: Piece[], piece: Piece, offsetBytes: number, sizeByte
  *
  * @throws {HindsightError} `OBJECT_CORRUPT`
  */
-export function mendPages({ fd, blob, pages, pieces }: JobOf<"mend">): void {
+export function mendPages(
+  { blob, pages, pieces }: JobOf<"mend">["parts"][number],
+  fd: number,
+): void {
   const plain = expandBlob(blob);
   for (const piece of pieces) {
     const { fileOffsetBytes, blobOffsetBytes, lengthBytes } = piece;
@@ -95,18 +100,17 @@ export function mendPages({ fd, blob, pages, pieces }: JobOf<"mend">): void {
   }
 }
 
-/** Writes zeros where there is something else. @returns the pieces that were written. */
-export function clearRange({ fd, offsetBytes, lengthBytes }: FileRange): readonly Piece[] {
-  const cleared: Piece[] = [];
+/** Writes zeros where there is something else. @returns how many bytes were written. */
+export function clearRange({ fd, offsetBytes, lengthBytes }: FileRange): number {
+  let clearedBytes = 0;
   for (let at = 0; at < lengthBytes; at += HOLE_GRAIN_BYTES) {
     const grain = buffer.subarray(0, Math.min(HOLE_GRAIN_BYTES, lengthBytes - at));
-    const position = offsetBytes + at;
-    const length = readAllSync(fd, grain, position);
+    const length = readAllSync(fd, grain, offsetBytes + at);
     if (isZeros(grain.subarray(0, length))) continue;
-    writeAllSync(fd, grain.fill(0), position);
-    cleared.push({ fileOffsetBytes: position, blobOffsetBytes: 0, lengthBytes: grain.length });
+    writeAllSync(fd, grain.fill(0), offsetBytes + at);
+    clearedBytes += grain.length;
   }
-  return cleared;
+  return clearedBytes;
 }
 
 /** The SHA-256 of a range of at most one digest chunk, as far as the file reaches. */

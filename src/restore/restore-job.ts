@@ -37,29 +37,21 @@ export type RestoreJob =
     }
   /** Makes files that read as zeros, whatever their digests say. */
   | { readonly kind: "hollow"; readonly files: readonly SmallFile[] }
-  /** Writes pieces of a proven blob. `isFresh`: the file reads as zeros there, so zeros are left out. */
+  /** Writes pieces of proven blobs. `isFresh`: the file reads as zeros there, so zeros are left out. */
   | {
       readonly kind: "fill";
       readonly fd: number;
       readonly isFresh: boolean;
       readonly fileSizeBytes: number;
-      readonly blob: PackedBlob;
-      readonly pieces: readonly Piece[];
+      readonly parts: readonly { readonly blob: PackedBlob; readonly pieces: readonly Piece[] }[];
     }
-  /** Which pages of these pieces differ from the hashes of the blob's pages? */
-  | {
-      readonly kind: "compare";
-      readonly fd: number;
-      readonly pages: BlobPages;
-      readonly pieces: readonly Piece[];
-    }
-  /** Writes pages of a blob, each proven by its hash. */
+  /** Which pages of these pieces differ from the hashes of the blobs' pages? */
+  | { readonly kind: "compare"; readonly fd: number; readonly parts: readonly HashedPart[] }
+  /** Writes pages of blobs, each proven by its hash. */
   | {
       readonly kind: "mend";
       readonly fd: number;
-      readonly blob: PackedBlob;
-      readonly pages: BlobPages;
-      readonly pieces: readonly Piece[];
+      readonly parts: readonly (HashedPart & { readonly blob: PackedBlob })[];
     }
   /** Makes a range read as zeros. */
   | ({ readonly kind: "clear" } & FileRange)
@@ -73,7 +65,13 @@ export interface FileRange {
   readonly lengthBytes: number;
 }
 
-/** The hashes of a blob's pages, as codec/digest.ts makes them. */
+/** Pieces of one blob, and the hashes of its pages, as codec/digest.ts makes them. */
+export interface HashedPart {
+  readonly pages: BlobPages;
+  readonly pieces: readonly Piece[];
+}
+
+/** The pages of a blob. */
 export interface BlobPages {
   readonly sizeBytes: number;
   readonly hashes: Uint8Array;
@@ -83,8 +81,10 @@ export interface BlobPages {
 export interface RestoreAnswer {
   /** `check`: for each file, whether it is right. */
   readonly kept: readonly boolean[];
-  /** `compare`: the pages that differ, neighbours joined. `clear`: what was cleared. */
-  readonly differing: readonly Pick<Piece, "fileOffsetBytes" | "blobOffsetBytes" | "lengthBytes">[];
-  /** `fill`: for each piece that is a whole digest chunk its SHA-256. `digest`: that of the range. */
+  /** `compare`: for each part the pages that differ, neighbours joined. */
+  readonly differing: readonly (readonly Piece[])[];
+  /** `clear`: how many bytes were something else than zeros. */
+  readonly clearedBytes: number;
+  /** `fill`: for each piece, part by part, its SHA-256 when it is a digest chunk. `digest`: that of the range. */
   readonly digests: readonly (Uint8Array | undefined)[];
 }

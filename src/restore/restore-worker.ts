@@ -5,7 +5,7 @@ import { clearRange, differingPages, digestRange, fillPieces, mendPages } from "
 import type { RestoreAnswer, RestoreJob } from "./restore-job.ts";
 import { checkSmallFile, createHollowFile, createSmallFiles } from "./small-file-job.ts";
 
-const NOTHING: RestoreAnswer = { kept: [], differing: [], digests: [] };
+const NOTHING: RestoreAnswer = { kept: [], differing: [], clearedBytes: 0, digests: [] };
 
 serveJobs((job: RestoreJob) => ({ result: { ...NOTHING, ...answer(job) } }));
 
@@ -20,14 +20,14 @@ function answer(job: RestoreJob): Partial<RestoreAnswer> {
       for (const file of job.files) createHollowFile(file);
       return {};
     case "fill":
-      return { digests: fillPieces(job) };
+      return { digests: job.parts.flatMap((part) => fillPieces(part, job)) };
     case "compare":
-      return { differing: differingPages(job) };
+      return { differing: job.parts.map((part) => differingPages(part, job.fd)) };
     case "mend":
-      mendPages(job);
+      for (const part of job.parts) mendPages(part, job.fd);
       return {};
     case "clear":
-      return { differing: clearRange(job) };
+      return { clearedBytes: clearRange(job) };
     case "digest":
       return { digests: [digestRange(job)] };
   }
