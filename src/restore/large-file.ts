@@ -14,6 +14,15 @@ import type { WorkerCrew } from "./worker-crew.ts";
 const BLOBS_PER_JOB_MAX = 4;
 const JOBS_AT_ONCE_MAX = 2;
 
+/**
+ * Beyond this share of blobs that differ, blobs are fetched unasked and compared byte by byte: hashing costs about as much as
+ * expanding does.
+ */
+const OVERLAY_SHARE_MIN = 0.55;
+
+/** How much the last job changes the share. */
+const SHARE_STEP = 0.25;
+
 /** Zeros looked for in one job. */
 const CLEAR_BYTES: number = 64 * MIB;
 
@@ -47,6 +56,8 @@ class LargeFile {
   readonly #isFresh: boolean;
   readonly #proof: ContentProof;
   #isKept: boolean;
+  /** How many blobs differed of those that were looked at last. */
+  #differingShare = 0;
 
   constructor(
     file: PlannedFile,
@@ -131,9 +142,8 @@ class LargeFile {
       pages: { sizeBytes: pageSizeBytes, hashes: hashesOf(blob) },
       pieces,
     }));
-    const { fd } = this.#handle;
-    const { differing } = await this.#crew.run({ kind: "compare", fd, parts });
-    await this.#mendPages(uses, parts, differing);
+    if (this.#differingShare > OVERLAY_SHARE_MIN) await this.#overlay(uses, parts);
+    else await this.#compare(uses, parts);
     // Its pages were proven by their hashes, so a chunk that is one whole blob has the blob's digest.
     for (const { blob, pieces } of uses) {
       for (const piece of pieces) {
@@ -143,6 +153,31 @@ class LargeFile {
     }
   }
 
+  async #compare(uses: readonly BlobUse[], parts: readonly HashedPart[]): Promise<void> {
+    const { fd } = this.#handle;
+    const { differing } = await this.#crew.run({ kind: "compare", fd, parts });
+    this.#note(differing);
+    await this.#mendPages(uses, parts, differing);
+  }
+
+  async #overlay(uses: readonly BlobUse[], parts: readonly HashedPart[]): Promise<void> {
+    const { fd } = this.#handle;
+    const blobs = await this.#crew.fetchAll(uses);
+    const { differing } = await this.#crew.run({
+      kind: "overlay",
+      fd,
+      parts: zip(parts, blobs).map(([part, blob]) => ({ ...part, blob })),
+    });
+    this.#note(differing);
+  }
+
+  #note(differing: readonly (readonly Piece[])[]): void {
+    const count = differing.filter((pieces) => pieces.length > 0).length;
+    if (count > 0) this.#isKept = false;
+    const share = count / Math.max(1, differing.length);
+    this.#differingShare += (share - this.#differingShare) * SHARE_STEP;
+  }
+
   async #mendPages(
     uses: readonly BlobUse[],
     parts: readonly HashedPart[],
@@ -150,7 +185,6 @@ class LargeFile {
   ): Promise<void> {
     const wrong = zip(zip(uses, parts), differing).filter(([, pieces]) => pieces.length > 0);
     if (wrong.length === 0) return;
-    this.#isKept = false;
     const blobs = await this.#crew.fetchAll(wrong.map(([[use]]) => use));
     await this.#crew.run({
       kind: "mend",

@@ -47,11 +47,14 @@ export type RestoreJob =
     }
   /** Which pages of these pieces differ from the hashes of the blobs' pages? */
   | { readonly kind: "compare"; readonly fd: number; readonly parts: readonly HashedPart[] }
-  /** Writes pages of blobs, each proven by its hash. */
+  /**
+   * Writes pages of blobs, each proven by its hash. `mend`: all that are named. `overlay`: those of them that the file has
+   * otherwise; the answer tells which, as that of `compare` does.
+   */
   | {
-      readonly kind: "mend";
+      readonly kind: "mend" | "overlay";
       readonly fd: number;
-      readonly parts: readonly (HashedPart & { readonly blob: PackedBlob })[];
+      readonly parts: readonly BlobPart[];
     }
   /** Makes a range read as zeros. */
   | ({ readonly kind: "clear" } & FileRange)
@@ -71,6 +74,11 @@ export interface HashedPart {
   readonly pieces: readonly Piece[];
 }
 
+/** The same, with the blob itself. */
+export interface BlobPart extends HashedPart {
+  readonly blob: PackedBlob;
+}
+
 /** The pages of a blob. */
 export interface BlobPages {
   readonly sizeBytes: number;
@@ -81,7 +89,7 @@ export interface BlobPages {
 export interface RestoreAnswer {
   /** `check`: for each file, whether it is right. */
   readonly kept: readonly boolean[];
-  /** `compare`: for each part the pages that differ, neighbours joined. */
+  /** `compare`, `overlay`: for each part the pages that differ, neighbours joined. */
   readonly differing: readonly (readonly Piece[])[];
   /** `clear`: how many bytes were something else than zeros. */
   readonly clearedBytes: number;

@@ -1,7 +1,14 @@
 // The worker thread of a restore: small-file-job.ts and page-job.ts do what it is asked. Runs synchronously; see
 // base/worker-pool.ts.
 import { serveJobs } from "../base/worker-pool.ts";
-import { clearRange, differingPages, digestRange, fillPieces, mendPages } from "./page-job.ts";
+import {
+  clearRange,
+  differingPages,
+  digestRange,
+  fillPieces,
+  mendPages,
+  overlayPages,
+} from "./page-job.ts";
 import type { RestoreAnswer, RestoreJob } from "./restore-job.ts";
 import { checkSmallFile, createHollowFile, createSmallFiles } from "./small-file-job.ts";
 
@@ -26,6 +33,8 @@ function answer(job: RestoreJob): Partial<RestoreAnswer> {
     case "mend":
       for (const part of job.parts) mendPages(part, job.fd);
       return {};
+    case "overlay":
+      return { differing: job.parts.map((part) => overlayPages(part, job.fd)) };
     case "clear":
       return { clearedBytes: clearRange(job) };
     case "digest":

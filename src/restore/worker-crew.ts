@@ -61,7 +61,9 @@ export class WorkerCrew implements AsyncDisposable {
 
 function blobsOf(job: RestoreJob): readonly PackedBlob[] {
   if (job.kind === "create") return job.blob ? [job.blob] : [];
-  if (job.kind === "fill" || job.kind === "mend") return job.parts.map(({ blob }) => blob);
+  if (job.kind === "fill" || job.kind === "mend" || job.kind === "overlay") {
+    return job.parts.map(({ blob }) => blob);
+  }
   return [];
 }
 
