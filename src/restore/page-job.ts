@@ -3,6 +3,7 @@
 import { DIGEST_CHUNK_BYTES } from "../codec/content-digest.ts";
 import { PAGE_HASH_BYTES, pageHashes, sha256 } from "../codec/digest.ts";
 import { damagedBlob, expandBlob, type PackedBlob, unpackBlob } from "../repository/packed-blob.ts";
+import { releaseExpanded } from "./blob-memory.ts";
 import type { Piece } from "./blob-uses.ts";
 import { isDigestChunk } from "./content-proof.ts";
 import type { BlobPages, BlobPart, FileRange, HashedPart, RestoreJob } from "./restore-job.ts";
@@ -25,13 +26,15 @@ export function fillPieces(
   { fd, isFresh, fileSizeBytes }: Omit<FillJob, "kind" | "parts">,
 ): readonly (Uint8Array | undefined)[] {
   const plain = unpackBlob(blob);
-  return pieces.map((piece) => {
+  const digests = pieces.map((piece) => {
     const { fileOffsetBytes, blobOffsetBytes, lengthBytes } = piece;
     const bytes = plain.subarray(blobOffsetBytes, blobOffsetBytes + lengthBytes);
     (isFresh ? writeSparseSync : writeAllSync)(fd, bytes, fileOffsetBytes);
     if (!isDigestChunk(piece, fileSizeBytes)) return undefined;
     return lengthBytes === plain.length ? blob.sha256 : sha256(bytes);
   });
+  releaseExpanded(plain, blob);
+  return digests;
 }
 
 /** The pages that the file does not have as the blob does; neighbours are one piece. */
@@ -88,6 +91,7 @@ function addPage(differing: Piece[], piece: Piece, offsetBytes: number, sizeByte
 export function mendPages({ blob, pages, pieces }: BlobPart, fd: number): void {
   const plain = expandBlob(blob);
   for (const piece of pieces) writePages(plain, piece, { blob, pages, fd });
+  releaseExpanded(plain, blob);
 }
 
 /**
@@ -112,6 +116,7 @@ export function overlayPages({ blob, pages, pieces }: BlobPart, fd: number): rea
     }
   }
   for (const piece of differing) writePages(plain, piece, { blob, pages, fd });
+  releaseExpanded(plain, blob);
   return differing;
 }
 

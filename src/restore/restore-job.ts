@@ -96,3 +96,12 @@ export interface RestoreAnswer {
   /** `fill`: for each piece, part by part, its SHA-256 when it is a digest chunk. `digest`: that of the range. */
   readonly digests: readonly (Uint8Array | undefined)[];
 }
+
+/** The blobs that a job comes with. */
+export function blobsOf(job: RestoreJob): readonly PackedBlob[] {
+  if (job.kind === "create") return job.blob ? [job.blob] : [];
+  if (job.kind === "fill" || job.kind === "mend" || job.kind === "overlay") {
+    return job.parts.map(({ blob }) => blob);
+  }
+  return [];
+}

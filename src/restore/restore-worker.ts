@@ -1,6 +1,7 @@
 // The worker thread of a restore: small-file-job.ts and page-job.ts do what it is asked. Runs synchronously; see
 // base/worker-pool.ts.
 import { serveJobs } from "../base/worker-pool.ts";
+import { release } from "./blob-memory.ts";
 import {
   clearRange,
   differingPages,
@@ -9,12 +10,16 @@ import {
   mendPages,
   overlayPages,
 } from "./page-job.ts";
-import type { RestoreAnswer, RestoreJob } from "./restore-job.ts";
+import { blobsOf, type RestoreAnswer, type RestoreJob } from "./restore-job.ts";
 import { checkSmallFile, createHollowFile, createSmallFiles } from "./small-file-job.ts";
 
 const NOTHING: RestoreAnswer = { kept: [], differing: [], clearedBytes: 0, digests: [] };
 
-serveJobs((job: RestoreJob) => ({ result: { ...NOTHING, ...answer(job) } }));
+serveJobs((job: RestoreJob) => {
+  const result = { ...NOTHING, ...answer(job) };
+  for (const { packed } of blobsOf(job)) release(packed);
+  return { result };
+});
 
 function answer(job: RestoreJob): Partial<RestoreAnswer> {
   switch (job.kind) {

@@ -15,6 +15,7 @@ import { systemErrorCode } from "../base/errors.ts";
 import { DIGEST_CHUNK_BYTES } from "../codec/content-digest.ts";
 import { sha256 } from "../codec/digest.ts";
 import { unpackBlob } from "../repository/packed-blob.ts";
+import { releaseExpanded } from "./blob-memory.ts";
 import { proveDigest } from "./content-proof.ts";
 import { isOwnFile } from "./location.ts";
 import type { RestoreJob, SmallFile } from "./restore-job.ts";
@@ -66,6 +67,7 @@ export function createSmallFiles({
     if (replacing) removeSync(file);
     createSmallFile(file, bytes);
   }
+  if (blob) releaseExpanded(plain, blob);
 }
 
 /** Makes a file of any size without a byte of content. */

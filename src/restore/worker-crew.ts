@@ -5,7 +5,7 @@ import { WorkerPool } from "../base/worker-pool.ts";
 import type { PackedBlob } from "../repository/packed-blob.ts";
 import type { BlobUse } from "./blob-uses.ts";
 import type { PackShelf } from "./pack-shelf.ts";
-import type { RestoreAnswer, RestoreJob } from "./restore-job.ts";
+import { blobsOf, type RestoreAnswer, type RestoreJob } from "./restore-job.ts";
 
 /** Node hands out small buffers as views of memory that others use, too; it is a little larger than the pool's size. */
 const SHARED_MEMORY_MAX_BYTES: number = 2 * Buffer.poolSize;
@@ -57,14 +57,6 @@ export class WorkerCrew implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#pool[Symbol.asyncDispose]();
   }
-}
-
-function blobsOf(job: RestoreJob): readonly PackedBlob[] {
-  if (job.kind === "create") return job.blob ? [job.blob] : [];
-  if (job.kind === "fill" || job.kind === "mend" || job.kind === "overlay") {
-    return job.parts.map(({ blob }) => blob);
-  }
-  return [];
 }
 
 /** Memory that was read for these blobs, which moves to the other thread; small pieces of shared memory are copied there. */
