@@ -3,7 +3,7 @@
 // that were checked are the bytes that are hashed and stored. Exit codes: docs/cli.md.
 import { constants } from "node:fs";
 import { type FileHandle, open } from "node:fs/promises";
-import { basename } from "node:path";
+import { basename, dirname, resolve } from "node:path";
 import type { Context } from "../base/context.ts";
 import { errorMessage, HindsightError } from "../base/errors.ts";
 import type { CompressionChoice } from "../codec/compress.ts";
@@ -13,6 +13,7 @@ import {
   parseArchiveFileName,
   SEGMENT_SIZE_MAX_BYTES,
 } from "../model/wal-segment.ts";
+import { refusePartialCluster } from "../postgres/data-directory/partial.ts";
 import { putWalFile, type WalArchive } from "../repository/wal-archive.ts";
 import { checkWalFileContent, TEXT_FILE_SIZE_MAX_BYTES } from "./wal-file-content.ts";
 
@@ -48,10 +49,13 @@ export interface PushedFile {
 /**
  * Reads the file that PostgreSQL hands over.
  *
- * @throws {HindsightError} `WAL_SEGMENT_NAME_INVALID`, `WAL_SEGMENT_UNREADABLE`, `WAL_SEGMENT_INVALID` for its size.
+ * @throws {HindsightError} `WAL_SEGMENT_NAME_INVALID`, `WAL_SEGMENT_UNREADABLE`, `WAL_SEGMENT_INVALID` for its size,
+ *   `CLUSTER_PARTIAL` for a directory that is no whole cluster.
  */
 export async function readPushedFile(path: string, signal: AbortSignal): Promise<PushedFile> {
   const file = parseArchiveFileName(basename(path));
+  // pg_wal may be a link, so the path is taken as PostgreSQL wrote it: below the data directory.
+  await refusePartialCluster(dirname(dirname(resolve(path))));
   return { file, bytes: await readWalFile(path, file, signal) };
 }
 

@@ -21,6 +21,7 @@ import { formatSegmentName, segmentNumberAt, segmentNumberBefore } from "../mode
 import { type BackupStop, startBackupMode, stopBackupMode } from "../postgres/backup-mode.ts";
 import { type ClusterFacts, readClusterFacts } from "../postgres/cluster-facts.ts";
 import { connect, type ConnectionSettings, type Session } from "../postgres/connection.ts";
+import { refusePartialCluster } from "../postgres/data-directory/partial.ts";
 import { warnAboutOutsideConfiguration } from "../postgres/data-directory/root.ts";
 import { scanDataDirectory } from "../postgres/data-directory/scan.ts";
 import { commitBackup } from "../repository/backup-set.ts";
@@ -123,6 +124,7 @@ export async function readGround(
 ): Promise<PriorGround> {
   const { repository, stanza, record, dataDirectory } = request;
   const facts = await readClusterFacts(session, context);
+  await refusePartialCluster(facts.dataDirectory);
   checkCluster(facts, record);
   for (const warning of warnAboutOutsideConfiguration(facts.settings, dataDirectory))
     context.log.warn(warning);

@@ -1,4 +1,5 @@
 // The other thread of worker-pool.test.ts.
+import { openSync } from "node:fs";
 import { threadId } from "node:worker_threads";
 import { HindsightError } from "./errors.ts";
 import { serveJobs } from "./worker-pool.ts";
@@ -7,6 +8,7 @@ export type TestJob =
   | { readonly kind: "sum"; readonly bytes: Uint8Array }
   | { readonly kind: "fail" }
   | { readonly kind: "crash" }
+  | { readonly kind: "open"; readonly path: string }
   | { readonly kind: "exit" };
 
 export interface TestAnswer {
@@ -25,6 +27,8 @@ serveJobs((job: TestJob): { result: TestAnswer } => {
       });
     case "crash":
       throw new Error("not one of ours");
+    case "open":
+      return { result: { sum: openSync(job.path, "r"), thread: threadId } };
     case "exit":
       process.exit(7);
   }

@@ -37,6 +37,26 @@ test("an error keeps its code, its exit status and its hint on the way between t
   await expect(pool.run({ kind: "crash" })).rejects.toThrow("not one of ours");
 });
 
+test("a job that cannot be sent fails alone, also when it waited for its turn", async () => {
+  await using pool = openPool(1);
+  const bytes = new Uint8Array(10).fill(1);
+  const gone = new Uint8Array(10);
+  structuredClone(gone, { transfer: [gone.buffer] });
+  const results = await Promise.allSettled([
+    pool.run({ kind: "sum", bytes }),
+    pool.run({ kind: "sum", bytes: gone }, [gone.buffer]),
+    pool.run({ kind: "sum", bytes }),
+  ]);
+  expect(results.map(({ status }) => status)).toEqual(["fulfilled", "rejected", "fulfilled"]);
+});
+
+test("an error of the system keeps its code on the way between threads", async () => {
+  await using pool = openPool(1);
+  await expect(pool.run({ kind: "open", path: "/nonexistent/file" })).rejects.toMatchObject({
+    code: "ENOENT",
+  });
+});
+
 test("a thread that dies fails what runs, what waits and what comes later", async () => {
   await using pool = openPool(1);
   const results = await Promise.allSettled([

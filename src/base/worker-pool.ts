@@ -114,7 +114,14 @@ export class WorkerPool<Job, Result> implements AsyncDisposable {
       const waiting = this.#queue.shift();
       if (!waiting) return;
       this.#running.set(worker, waiting);
-      worker.postMessage(waiting.job, [...waiting.transfer]);
+      try {
+        worker.postMessage(waiting.job, [...waiting.transfer]);
+      } catch (error) {
+        // What cannot be sent is the fault of this one job.
+        this.#running.delete(worker);
+        this.#idle.push(worker);
+        waiting.reject(error);
+      }
     }
   }
 

@@ -3,11 +3,13 @@ import type { Context } from "../base/context.ts";
 import type { Settings } from "../config/settings.ts";
 import type { BackupLabel } from "../model/backup-label.ts";
 import { failure } from "../model/failure.ts";
+import { findReplayChanges } from "../recovery/replay-changes.ts";
 import { type ResolvedTarget, resolveTarget } from "../recovery/target.ts";
 import { listBackupHeaders } from "../repository/backup-headers.ts";
 import { isDamage } from "../recovery/history-segments.ts";
 import { readManifestHeader } from "../repository/manifest.ts";
 import type { WalArchive } from "../repository/wal-archive.ts";
+import type { PartRequest } from "../restore/part-choice.ts";
 import { planRestore, type RestorePlan, type RestoreRequest } from "../restore/plan.ts";
 import { isToEnd } from "../restore/plan-route.ts";
 import { resolveLabel } from "./catalogue.ts";
@@ -102,6 +104,8 @@ async function baseRequest(
       byName: new Map(Object.entries(settings.get("link-map"))),
       all: settings.get("link-all"),
     },
+    part: readPart(settings),
+    findChanges: findReplayChanges,
     restoreCommand: (flags) => archiveGetCommand(settings, flags),
     // A recovery that we drive promotes only when told to; a directory that is handed over, when its DBA resumes it.
     interlock: settings.get("start") ? "strict" : "pause",
@@ -109,6 +113,16 @@ async function baseRequest(
     processMax: settings.get("process-max"),
     protectedPaths: repositoryNumbers(settings).map((number) => settings.get("repo-path", number)),
   };
+}
+
+/** Undefined when the whole cluster is asked for. */
+function readPart(settings: Settings): PartRequest | undefined {
+  const part = {
+    tables: settings.get("table-include"),
+    databases: settings.get("db-include"),
+    exceptDatabases: settings.get("db-exclude"),
+  };
+  return Object.values(part).some((names) => names.length > 0) ? part : undefined;
 }
 
 /** What a target is read by: the backup that was named, and the clock and zone of times. */

@@ -153,7 +153,7 @@ test.each([
   ["[global]\nrepo1-type=s3", "CONFIG_OPTION_UNSUPPORTED", "posix"],
   ["[main]\npg1-host=db.example.invalid", "CONFIG_OPTION_UNSUPPORTED", "db.example.invalid"],
   ["[main]\nrepo1-host=repo.example.invalid", "CONFIG_OPTION_UNSUPPORTED", "repo.example.invalid"],
-  ["[main]\ndb-include=app", "CONFIG_OPTION_UNSUPPORTED", "leave it out"],
+  ["[global]\nrepo-target-time=2026-11-21", "CONFIG_OPTION_UNSUPPORTED", "leave it out"],
   ["[global:bakcup]\nprocess-max=1", "CONFIG_FILE_INVALID", "Did you mean backup?"],
   ["[global]\nstanza=main", "CONFIG_OPTION_INVALID", "--stanza=main"],
   ["[not a name]\npg1-path=/x", "STANZA_NAME_INVALID", "letters"],

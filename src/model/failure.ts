@@ -144,6 +144,15 @@ export const FAILURES = {
   LOCK_HELD: { exit: 27, means: "Another process works on the same stanza." },
   STOPPED: { exit: 28, means: "Work on the stanza was stopped by an operator." },
   INTERRUPTED: { exit: 28, means: "The command was interrupted and cleaned up after itself." },
+  // parts of a cluster
+  CLUSTER_PARTIAL: {
+    exit: 11,
+    means: "A directory holds a part of a cluster only, and is no cluster to back up or archive.",
+  },
+  PART_IMPOSSIBLE: {
+    exit: 29,
+    means: "Databases or tables cannot be restored by themselves from this backup to this target.",
+  },
   // WAL
   WAL_SEGMENT_NAME_INVALID: { exit: 2, means: "A file name is not one that PostgreSQL archives." },
   WAL_SEGMENT_INVALID: { exit: 22, means: "A WAL segment is not what its name says." },

@@ -26,6 +26,9 @@ import type { Repository } from "./repository.ts";
 /** Beyond footer and directory, what sealing may have added. */
 const TAIL_SLACK_BYTES: number = 4 * KIB;
 
+/** What may lie between two blobs that are read at once: a read of its own takes longer than these bytes. */
+const RUN_GAP_MAX_BYTES: number = 64 * KIB;
+
 interface OpenedPack {
   readonly repository: Repository;
   readonly context: Context;
@@ -110,9 +113,13 @@ export class PackReader {
    * @throws {HindsightError} `OBJECT_CORRUPT`, `OBJECT_MISSING`
    */
   async readPacked(blob: number, context: Context): Promise<PackedBlob> {
+    const { offsetBytes, storedSizeBytes } = this.#entry(blob);
+    return this.#proveStored(blob, await this.#read(offsetBytes, storedSizeBytes, context));
+  }
+
+  #proveStored(blob: number, stored: Buffer): PackedBlob {
     const entry = this.#entry(blob);
     const origin = { key: this.#key, blob, offsetBytes: entry.offsetBytes };
-    const stored = await this.#read(entry.offsetBytes, entry.storedSizeBytes, context);
     if (crc32c(stored) !== entry.checksum) throw damagedBlob(origin, "does not match its checksum");
     return {
       packed: this.#unseal(stored, origin),
@@ -121,6 +128,42 @@ export class PackReader {
       sha256: entry.sha256,
       origin,
     };
+  }
+
+  /**
+   * Several blobs as they are stored, in the order given: neighbours are read at once.
+   *
+   * @param blobs ascending, each once.
+   * @throws {HindsightError} `OBJECT_CORRUPT`, `OBJECT_MISSING`
+   */
+  async readPackedRun(blobs: readonly number[], context: Context): Promise<readonly PackedBlob[]> {
+    const packed: PackedBlob[] = [];
+    for (const run of this.#runs(blobs)) {
+      const begin = this.#entry(run[0] ?? 0).offsetBytes;
+      const last = this.#entry(run.at(-1) ?? 0);
+      const lengthBytes = last.offsetBytes + last.storedSizeBytes - begin;
+      const all = await this.#read(begin, lengthBytes, context);
+      for (const blob of run) {
+        const { offsetBytes, storedSizeBytes } = this.#entry(blob);
+        const at = offsetBytes - begin;
+        packed.push(this.#proveStored(blob, all.subarray(at, at + storedSizeBytes)));
+      }
+    }
+    return packed;
+  }
+
+  /** Blobs with little between them. */
+  #runs(blobs: readonly number[]): readonly (readonly number[])[] {
+    const runs: number[][] = [];
+    let end = -Infinity;
+    for (const blob of blobs) {
+      const { offsetBytes, storedSizeBytes } = this.#entry(blob);
+      const run = runs.at(-1);
+      if (run && offsetBytes - end <= RUN_GAP_MAX_BYTES) run.push(blob);
+      else runs.push([blob]);
+      end = offsetBytes + storedSizeBytes;
+    }
+    return runs;
   }
 
   /**

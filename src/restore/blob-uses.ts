@@ -21,6 +21,20 @@ export interface BlobUse {
   readonly pieces: readonly Piece[];
 }
 
+/** Uses of the same pack, as many as are worked on in one go; in the order of its blobs. */
+export function batchUses(
+  uses: readonly BlobUse[],
+  countMax: number,
+): readonly (readonly BlobUse[])[] {
+  const batches: BlobUse[][] = [];
+  for (const use of uses) {
+    const batch = batches.at(-1);
+    if (batch && batch.length < countMax && batch[0]?.pack === use.pack) batch.push(use);
+    else batches.push([use]);
+  }
+  return batches;
+}
+
 /** What is needed of a pack to know where its blobs end. */
 export interface BlobSizes {
   blobPlainSize(blob: number): number;

@@ -190,6 +190,38 @@ test("one page in the middle of a large file is mended, and only its blob is rea
   expect((await stat(site.at("base/5/1000"))).ino).toBe(ino);
 });
 
+test("a file of which every blob differs is put right, by comparing bytes after a while", async () => {
+  await using site = await Site.create();
+  const count = 48;
+  const sizeBytes = 16 * PAGE;
+  const parts = Array.from({ length: count }, (_, seed) => ({ bytes: pattern(sizeBytes, seed) }));
+  const entries = [...SMALL_CLUSTER, sourceDirectory("base")];
+  await site.backUp({ entries: [...entries, { kind: "file", path: textPath("base/1"), parts }] });
+  await site.storeWal(["3"]);
+  await restore(site, {});
+  const path = site.path("to/base/1");
+  const expected = await readFile(path);
+  for (const damaged of [count, count - 2]) {
+    for (let blob = 0; blob < damaged; blob += 1) {
+      await overwrite(path, blob * sizeBytes + (blob % 3) * PAGE + 7, Buffer.from("other"));
+    }
+    await restore(site, { overwrite: true, delta: true });
+    expect((await readFile(path)).equals(expected)).toBe(true);
+  }
+  // What is damaged in the repository is noticed here as well.
+  for (let blob = 0; blob < count; blob += 1)
+    await overwrite(path, blob * sizeBytes, Buffer.from("x"));
+  const [pack] = (await site.store.list("stanza/main/pack/")).objects;
+  site.store.tamper(pack?.key ?? "", (bytes) => {
+    const at = bytes.indexOf(pattern(sizeBytes, count - 1).subarray(0, 64));
+    bytes.writeUInt8(bytes.readUInt8(at) ^ 1, at);
+    return bytes;
+  });
+  await expect(restore(site, { overwrite: true, delta: true })).rejects.toMatchObject({
+    code: "OBJECT_CORRUPT",
+  });
+});
+
 test("wrong sizes are put right: longer, shorter, empty, and cut in a page", async () => {
   await using site = await DeltaSite.create();
   await overwrite(site.at("base/5/1000"), 3 * MIB + 5 * PAGE, pattern(3 * PAGE, 77));

@@ -32,6 +32,17 @@ function describeBackup(plan: RestorePlan): readonly string[] {
   return [
     `backup ${backup.label} of ${describeInstant(backup.stopTime, zoneOf(plan))}: ${why}`,
     `${fileCount} files, ${formatSize(sizeBytes)}, PostgreSQL ${backup.majorVersion}`,
+    ...describePart(plan),
+  ];
+}
+
+function describePart({ selection, backup }: RestorePlan): readonly string[] {
+  if (!selection) return [];
+  const { tables, databases, exceptDatabases } = selection.request;
+  const wanted = [...tables, ...databases].join(", ");
+  const what = wanted === "" ? `all databases but ${exceptDatabases.join(", ")}` : wanted;
+  return [
+    `a part of ${formatSize(backup.sizeBytes)}: ${what}; ${selection.holes.length} relations are left out`,
   ];
 }
 

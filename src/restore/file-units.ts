@@ -8,16 +8,20 @@ import type { PackEntry } from "../repository/pack-format.ts";
 import type { PackReader } from "../repository/pack-reader.ts";
 import { type BlobUse, blobUses } from "./blob-uses.ts";
 import type { PackShelf } from "../repository/pack-shelf.ts";
+import { hollowUses } from "./hollow.ts";
 
 /** A file and where its bytes are. */
 export interface PlannedFile {
   readonly entry: ManifestFile;
   readonly uses: readonly BlobUse[];
   readonly holes: readonly Pick<Extent, "fileOffsetBytes" | "lengthBytes">[];
+  /** Whether all that was backed up is restored, so that the manifest's digest can be asked for. */
+  readonly isWhole: boolean;
 }
 
 /**
  * - `small`: files that lie whole in one blob, or are empty.
+ * - `hollow`: files of any size without content: they read as zeros.
  * - `large`: one file of any other kind.
  */
 export type FileUnit =
@@ -26,6 +30,7 @@ export type FileUnit =
       readonly files: readonly PlannedFile[];
       readonly blob: Pick<BlobUse, "pack" | "blob"> | undefined;
     }
+  | { readonly kind: "hollow"; readonly files: readonly ManifestFile[] }
   | { readonly kind: "large"; readonly file: PlannedFile };
 
 /** Where blobs are found. */
@@ -46,12 +51,23 @@ export async function planFile(
     entry,
     uses: await blobUses(entry, extents, openPack),
     holes: extents.filter((extent) => extent.source === undefined),
+    isWhole: true,
   };
 }
 
+/** A file of which only some pages are restored. */
+export async function planHollow(
+  entry: ManifestFile,
+  pages: { readonly kept: ArrayLike<number>; readonly pageSizeBytes: number },
+  source: FileSource,
+): Promise<PlannedFile> {
+  const { uses } = await planFile(entry, source);
+  return { entry, uses: hollowUses(uses, pages), holes: [], isWhole: false };
+}
+
 /** Whether a file is made in one go by a worker, which proves it by its digest. */
-export function isSmall({ entry, uses, holes }: PlannedFile): boolean {
-  if (entry.sha256 === undefined) return false;
+export function isSmall({ entry, uses, holes, isWhole }: PlannedFile): boolean {
+  if (!isWhole || entry.sha256 === undefined) return false;
   if (entry.sizeBytes === 0) return true;
   return (
     entry.sizeBytes <= DIGEST_CHUNK_BYTES &&

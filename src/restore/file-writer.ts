@@ -3,18 +3,27 @@
 // large-file.ts. Nothing is made durable here; that comes after the last byte (Places.sync).
 import { MIB } from "../base/limits.ts";
 import { type BytePath, textPath } from "../model/byte-path.ts";
+import { PARTIAL_CLUSTER_FILE } from "../model/partial-cluster.ts";
 import type { CopyProgress } from "../model/progress.ts";
 import type { ManifestEntry, ManifestFile } from "../repository/manifest.ts";
 import type { PackEntry } from "../repository/pack-format.ts";
 import { unpackBlob } from "../repository/packed-blob.ts";
 import { contentDigest, proveDigest } from "./content-proof.ts";
 import { badEntry } from "./entry-path.ts";
-import { type FileUnit, groupSmall, isSmall, planFile, type PlannedFile } from "./file-units.ts";
+import {
+  type FileUnit,
+  groupSmall,
+  isSmall,
+  planFile,
+  planHollow,
+  type PlannedFile,
+} from "./file-units.ts";
 import { forEachPulled } from "./lanes.ts";
 import { restoreLargeFile } from "./large-file.ts";
 import { MARKER_FILE } from "./marker.ts";
 import { CONTROL_FILE, type Places, type TreePath } from "./places.ts";
-import { restoreSmallFiles } from "./small-files.ts";
+import type { Selection } from "./selection.ts";
+import { restoreHollowFiles, restoreSmallFiles } from "./small-files.ts";
 import type { WorkerCrew } from "./worker-crew.ts";
 
 /** Where the bytes come from, where they go, and who is told of it. */
@@ -25,11 +34,18 @@ export interface WriterOptions {
   readonly links: ReadonlyMap<BytePath, string>;
   /** Whether files that are there may be right. */
   readonly isDelta: boolean;
+  /** What is left out; undefined for the whole cluster. */
+  readonly selection: Selection | undefined;
+  /** Size of a relation's page. */
+  readonly pageSizeBytes: number;
   /** Units at a time. */
   readonly laneCount: number;
   readonly total: { readonly fileCount: number; readonly sizeBytes: number };
   readonly onProgress: (progress: CopyProgress) => void;
 }
+
+/** Files without content that are made in one job. */
+const HOLLOW_FILE_COUNT_MAX = 256;
 
 /** Small files looked at together for blobs that they share. */
 const BATCH_FILE_COUNT_MAX = 1024;
@@ -43,6 +59,7 @@ export const NOT_WRITTEN: ReadonlySet<string> = new Set([
   "standby.signal",
   "tablespace_map",
   MARKER_FILE,
+  PARTIAL_CLUSTER_FILE,
 ]);
 
 /** The settings that PostgreSQL reads last; recovery's own go to its end. */
@@ -94,25 +111,38 @@ export class FileWriter {
   }
 
   async *#units(entries: AsyncIterable<ManifestEntry>): AsyncGenerator<FileUnit, void, undefined> {
-    const { shelf, context } = this.#crew;
-    const source = { shelf, packs: this.#options.packs, context };
-    let batch: PlannedFile[] = [];
+    let small: PlannedFile[] = [];
+    let hollow: ManifestFile[] = [];
     for await (const entry of entries) {
-      context.signal.throwIfAborted();
+      this.#crew.context.signal.throwIfAborted();
       if (entry.kind !== "file") {
         await this.#writeBare(entry);
         continue;
       }
       if (NOT_WRITTEN.has(entry.path)) continue;
-      const planned = await planFile(entry, source);
-      if (CHANGED.has(entry.path)) await this.#readWhole(planned);
-      else if (isSmall(planned)) batch.push(planned);
+      const planned = await this.#plan(entry);
+      if (!planned) hollow.push(entry);
+      else if (CHANGED.has(entry.path)) await this.#readWhole(planned);
+      else if (isSmall(planned)) small.push(planned);
       else yield { kind: "large", file: planned };
-      if (batch.length < BATCH_FILE_COUNT_MAX) continue;
-      yield* groupSmall(batch);
-      batch = [];
+      if (small.length === BATCH_FILE_COUNT_MAX) yield* groupSmall(small.splice(0));
+      if (hollow.length === HOLLOW_FILE_COUNT_MAX) {
+        yield { kind: "hollow", files: hollow.splice(0) };
+      }
     }
-    yield* groupSmall(batch);
+    yield* groupSmall(small);
+    if (hollow.length > 0) yield { kind: "hollow", files: hollow };
+  }
+
+  /** @returns undefined for a file of which nothing is restored. */
+  async #plan(entry: ManifestFile): Promise<PlannedFile | undefined> {
+    const { packs, selection, pageSizeBytes } = this.#options;
+    const { shelf, context } = this.#crew;
+    const source = { shelf, packs, context };
+    const hole = selection?.holeOf(entry.path);
+    if (!hole) return planFile(entry, source);
+    if (hole.kept.length === 0) return undefined;
+    return planHollow(entry, { kept: hole.kept, pageSizeBytes }, source);
   }
 
   /** Directories and links. What the plan has no place outside for becomes a directory. */
@@ -132,6 +162,7 @@ export class FileWriter {
 
   async #writeUnit(unit: FileUnit): Promise<void> {
     if (unit.kind === "large") return await this.#writeLarge(unit.file);
+    if (unit.kind === "hollow") return await this.#writeHollow(unit);
     const kept = await restoreSmallFiles(unit, this.#crew, this.#options);
     for (const [index, { entry }] of unit.files.entries()) {
       this.files.push(this.#options.places.find(entry.path));
@@ -140,11 +171,17 @@ export class FileWriter {
     }
   }
 
+  async #writeHollow(unit: Extract<FileUnit, { kind: "hollow" }>): Promise<void> {
+    await restoreHollowFiles(unit, this.#crew, this.#options);
+    this.files.push(...unit.files.map(({ path }) => this.#options.places.find(path)));
+    this.#report(0, unit.files.length);
+  }
+
   async #writeLarge(file: PlannedFile): Promise<void> {
     const { places, isDelta } = this.#options;
     const place = places.find(file.entry.path);
     const onBytes = (bytes: number): void => this.#report(bytes, 0);
-    const options = { isDelta, isWhole: true, onBytes };
+    const options = { isDelta, onBytes };
     const isKept = await restoreLargeFile(file, place, { crew: this.#crew, options });
     this.files.push(place);
     if (isKept) this.#filesKept += 1;

@@ -3,14 +3,25 @@
 import type { FileHandle } from "node:fs/promises";
 import { forEachLimited, MIB } from "../base/limits.ts";
 import type { ManifestFile } from "../repository/manifest.ts";
-import { type BlobUse, hasWholePages } from "./blob-uses.ts";
+import { batchUses, type BlobUse, hasWholePages, type Piece } from "./blob-uses.ts";
 import { ContentProof } from "./content-proof.ts";
 import type { PlannedFile } from "./file-units.ts";
 import type { TreePath } from "./places.ts";
+import type { HashedPart } from "./restore-job.ts";
 import type { WorkerCrew } from "./worker-crew.ts";
 
-/** Blobs of one file under way at a time: enough for all workers when it is the last one. */
-const USES_AT_ONCE_MAX = 4;
+/** Blobs that one job is about, and jobs of one file under way at a time: enough for all workers when it is the last one. */
+const BLOBS_PER_JOB_MAX = 4;
+const JOBS_AT_ONCE_MAX = 2;
+
+/**
+ * Beyond this share of blobs that differ, blobs are fetched unasked and compared byte by byte: hashing costs about as much
+ * as expanding does.
+ */
+const OVERLAY_SHARE_MIN = 0.55;
+
+/** How much the last job changes the share. */
+const SHARE_STEP = 0.25;
 
 /** Zeros looked for in one job. */
 const CLEAR_BYTES: number = 64 * MIB;
@@ -22,8 +33,6 @@ const SYNC_AT_ONCE_BYTES: number = 64 * MIB;
 export interface LargeFileOptions {
   /** Whether a file that is there may be right in part. */
   readonly isDelta: boolean;
-  /** Whether `file` holds all that was backed up, so that the manifest's digest can be asked for. */
-  readonly isWhole: boolean;
   readonly onBytes: (bytes: number) => void;
 }
 
@@ -47,6 +56,8 @@ class LargeFile {
   readonly #isFresh: boolean;
   readonly #proof: ContentProof;
   #isKept: boolean;
+  /** How many blobs differed of those that were looked at last. */
+  #differingShare = 0;
 
   constructor(
     file: PlannedFile,
@@ -73,16 +84,19 @@ class LargeFile {
   async restore(): Promise<boolean> {
     const { entry, uses, holes } = this.#file;
     await this.#giveLength();
-    await forEachLimited(uses, USES_AT_ONCE_MAX, async (use) => {
-      if (this.#isFresh) await this.#fill(use);
-      else await this.#mend(use);
-      this.#options.onBytes(use.pieces.reduce((sum, piece) => sum + piece.lengthBytes, 0));
+    const batches = batchUses(uses, BLOBS_PER_JOB_MAX);
+    await forEachLimited(batches, JOBS_AT_ONCE_MAX, async (batch) => {
+      if (this.#isFresh) await this.#fill(batch);
+      else await this.#mend(batch);
+      for (const { pieces } of batch) {
+        this.#options.onBytes(pieces.reduce((sum, piece) => sum + piece.lengthBytes, 0));
+      }
     });
     for (const hole of holes) {
       if (!this.#isFresh) await this.#clear(hole);
       this.#options.onBytes(hole.lengthBytes);
     }
-    if (this.#options.isWhole) await this.#prove();
+    if (this.#file.isWhole) await this.#prove();
     await settle(this.#handle, entry);
     return this.#isKept;
   }
@@ -96,40 +110,87 @@ class LargeFile {
     await this.#handle.truncate(sizeBytes);
   }
 
-  async #fill(use: BlobUse): Promise<void> {
-    const { pieces } = use;
+  async #fill(batch: readonly BlobUse[]): Promise<void> {
+    const blobs = await this.#crew.fetchAll(batch);
     const { digests } = await this.#crew.run({
       kind: "fill",
       fd: this.#handle.fd,
       isFresh: this.#isFresh,
       fileSizeBytes: this.#file.entry.sizeBytes,
-      blob: await this.#crew.fetch(use),
-      pieces,
+      parts: zip(batch, blobs).map(([{ pieces }, blob]) => ({ blob, pieces })),
     });
-    for (const [index, piece] of pieces.entries()) this.#proof.add(piece, digests[index]);
+    const pieces = batch.flatMap((use) => use.pieces);
+    for (const [piece, digest] of zip(pieces, digests)) this.#proof.add(piece, digest);
   }
 
-  async #mend(use: BlobUse): Promise<void> {
+  async #mend(batch: readonly BlobUse[]): Promise<void> {
     const { shelf } = this.#crew;
-    const pack = await shelf.take(use.pack);
+    const pack = await shelf.take(batch[0]?.pack ?? 0);
     const { pageSizeBytes } = pack;
-    const blobSizeBytes = pack.blobPlainSize(use.blob);
-    if (!use.pieces.every((piece) => hasWholePages(piece, { pageSizeBytes, blobSizeBytes }))) {
+    const isHashed = ({ blob, pieces }: BlobUse): boolean =>
+      pieces.every((piece) =>
+        hasWholePages(piece, { pageSizeBytes, blobSizeBytes: pack.blobPlainSize(blob) }),
+      );
+    const others = batch.filter((use) => !isHashed(use));
+    if (others.length > 0) {
       this.#isKept = false;
-      return await this.#fill(use);
+      await this.#fill(others);
     }
-    const hashes = (await shelf.takeHashes(use.pack))(use.blob);
-    const job = { fd: this.#handle.fd, pages: { sizeBytes: pageSizeBytes, hashes } };
-    const { differing } = await this.#crew.run({ kind: "compare", ...job, pieces: use.pieces });
-    if (differing.length > 0) {
-      this.#isKept = false;
-      const blob = await this.#crew.fetch(use);
-      await this.#crew.run({ kind: "mend", ...job, blob, pieces: differing });
-    }
+    const uses = batch.filter(isHashed);
+    const hashesOf = await shelf.takeHashes(batch[0]?.pack ?? 0);
+    const parts = uses.map(({ blob, pieces }) => ({
+      pages: { sizeBytes: pageSizeBytes, hashes: hashesOf(blob) },
+      pieces,
+    }));
+    if (this.#differingShare > OVERLAY_SHARE_MIN) await this.#overlay(uses, parts);
+    else await this.#compare(uses, parts);
     // Its pages were proven by their hashes, so a chunk that is one whole blob has the blob's digest.
-    for (const piece of use.pieces) {
-      if (piece.lengthBytes === blobSizeBytes) this.#proof.add(piece, pack.blobSha256(use.blob));
+    for (const { blob, pieces } of uses) {
+      for (const piece of pieces) {
+        if (piece.lengthBytes !== pack.blobPlainSize(blob)) continue;
+        this.#proof.add(piece, pack.blobSha256(blob));
+      }
     }
+  }
+
+  async #compare(uses: readonly BlobUse[], parts: readonly HashedPart[]): Promise<void> {
+    const { fd } = this.#handle;
+    const { differing } = await this.#crew.run({ kind: "compare", fd, parts });
+    this.#note(differing);
+    await this.#mendPages(uses, parts, differing);
+  }
+
+  async #overlay(uses: readonly BlobUse[], parts: readonly HashedPart[]): Promise<void> {
+    const { fd } = this.#handle;
+    const blobs = await this.#crew.fetchAll(uses);
+    const { differing } = await this.#crew.run({
+      kind: "overlay",
+      fd,
+      parts: zip(parts, blobs).map(([part, blob]) => ({ ...part, blob })),
+    });
+    this.#note(differing);
+  }
+
+  #note(differing: readonly (readonly Piece[])[]): void {
+    const count = differing.filter((pieces) => pieces.length > 0).length;
+    if (count > 0) this.#isKept = false;
+    const share = count / Math.max(1, differing.length);
+    this.#differingShare += (share - this.#differingShare) * SHARE_STEP;
+  }
+
+  async #mendPages(
+    uses: readonly BlobUse[],
+    parts: readonly HashedPart[],
+    differing: readonly (readonly Piece[])[],
+  ): Promise<void> {
+    const wrong = zip(zip(uses, parts), differing).filter(([, pieces]) => pieces.length > 0);
+    if (wrong.length === 0) return;
+    const blobs = await this.#crew.fetchAll(wrong.map(([[use]]) => use));
+    await this.#crew.run({
+      kind: "mend",
+      fd: this.#handle.fd,
+      parts: zip(wrong, blobs).map(([[[, { pages }], pieces], blob]) => ({ pages, pieces, blob })),
+    });
   }
 
   async #clear({
@@ -141,13 +202,13 @@ class LargeFile {
   }): Promise<void> {
     for (let at = 0; at < lengthBytes; at += CLEAR_BYTES) {
       this.#crew.context.signal.throwIfAborted();
-      const { differing } = await this.#crew.run({
+      const { clearedBytes } = await this.#crew.run({
         kind: "clear",
         fd: this.#handle.fd,
         offsetBytes: fileOffsetBytes + at,
         lengthBytes: Math.min(CLEAR_BYTES, lengthBytes - at),
       });
-      if (differing.length > 0) this.#isKept = false;
+      if (clearedBytes > 0) this.#isKept = false;
     }
   }
 
@@ -158,6 +219,14 @@ class LargeFile {
       return digests[0] ?? Buffer.alloc(0);
     });
   }
+}
+
+/** What belongs together of two lists of the same length. */
+function zip<Left, Right>(
+  lefts: readonly Left[],
+  rights: readonly Right[],
+): readonly (readonly [Left, Right])[] {
+  return lefts.map((left, place) => [left, rights[place] as Right] as const);
 }
 
 /** Permissions and time as they were; the owner was given when the file was made. */

@@ -25,9 +25,14 @@ export function formatMarker(marker: Marker): Buffer {
 }
 
 /** Whether a restore of ours began here and did not finish. */
-export async function hasMarker(dataDirectory: string): Promise<boolean> {
+export function hasMarker(dataDirectory: string): Promise<boolean> {
+  return hasFile(dataDirectory, MARKER_FILE);
+}
+
+/** Whether a directory has a plain file of that name. */
+export async function hasFile(directory: string, name: string): Promise<boolean> {
   try {
-    return (await lstat(join(dataDirectory, MARKER_FILE))).isFile();
+    return (await lstat(join(directory, name))).isFile();
   } catch (error) {
     if (systemErrorCode(error) === "ENOENT") return false;
     throw error;

@@ -17,6 +17,7 @@ import type { Context } from "../base/context.ts";
 import { HindsightError, systemErrorCode } from "../base/errors.ts";
 import { type BytePath, ROOT_PATH, textPath } from "../model/byte-path.ts";
 import { failure } from "../model/failure.ts";
+import { PARTIAL_CLUSTER_FILE, type PartialCluster } from "../model/partial-cluster.ts";
 import type { CopyProgress } from "../model/progress.ts";
 import { invalidateCheckpoint, parseControlFile } from "../postgres/control-file.ts";
 import { walSubdirectories } from "../postgres/data-directory/exclusions.ts";
@@ -176,6 +177,8 @@ function writerOptions(
     packs,
     links: linksOf(plan),
     isDelta: plan.isDelta,
+    selection: plan.selection,
+    pageSizeBytes: plan.backup.blockSizeBytes,
     laneCount: plan.processMax * 2,
     total: plan.survey.total,
     onProgress: options.onProgress ?? ((): void => undefined),
@@ -229,9 +232,29 @@ async function writeOwnFiles(
     [AUTO_CONF_FILE, autoConf],
     [textPath("backup_label"), Buffer.from(backup.backupLabelFile, "utf8")],
     ...signals.map((name) => [textPath(name), Buffer.alloc(0)] as const),
+    ...partialMarker(plan),
   ];
   for (const [path, content] of files) await places.data.replaceFile(path, content, fileMode(plan));
   await makeWalDirectories(places, writer, plan);
+}
+
+/** rules.md B4: what this directory is and what it lacks. */
+function partialMarker({
+  selection,
+  backup,
+}: RestorePlan): readonly (readonly [BytePath, Buffer])[] {
+  if (!selection) return [];
+  const { tables, databases, exceptDatabases } = selection.request;
+  const marker: PartialCluster = {
+    about:
+      "Only a part of a cluster was restored here. The relations below were left out: they read as empty or fail.",
+    backup: backup.label,
+    included: [...databases, ...tables],
+    excluded: exceptDatabases,
+    holes: selection.holes.map(({ label }) => label).toSorted(),
+  };
+  const content = Buffer.from(`${JSON.stringify(marker, undefined, 1)}\n`, "utf8");
+  return [[textPath(PARTIAL_CLUSTER_FILE), content]];
 }
 
 /** pg_wal and what PostgreSQL expects in it, where the backup does not list them. */

@@ -5,6 +5,7 @@ import { dirname, join, relative } from "node:path";
 import { syncDirectory } from "../base/durable-file.ts";
 import { systemErrorCode } from "../base/errors.ts";
 import { forEachLimited } from "../base/limits.ts";
+import { syncFilesystems } from "../base/sync-filesystem.ts";
 import { type BytePath, ROOT_PATH, textPath } from "../model/byte-path.ts";
 import { failure } from "../model/failure.ts";
 import { contentOf, LOST_AND_FOUND, refuseRunning } from "./destination.ts";
@@ -29,6 +30,17 @@ export interface TreePath {
   readonly tree: OpenTree;
   readonly path: BytePath;
 }
+
+/** What must be made durable. */
+export interface Written {
+  readonly files: readonly TreePath[];
+  readonly directories: readonly TreePath[];
+}
+
+const NOTHING: Written = { files: [], directories: [] };
+
+/** Fewer files are not worth waiting for what others have written to the same file system. */
+const SYNCED_ONE_BY_ONE_MAX = 256;
 
 /** Every tree of a restore, open. */
 export class Places implements AsyncDisposable {
@@ -120,22 +132,17 @@ export class Places implements AsyncDisposable {
     return { tree: tree ?? this.data, path: place.path };
   }
 
-  /** Makes files and directories durable; the top directories as well. */
-  async sync(
-    {
-      files,
-      directories,
-    }: { readonly files: readonly TreePath[]; readonly directories: readonly TreePath[] },
-    signal: AbortSignal,
-  ): Promise<void> {
+  /** Makes files and directories durable; the top directories as well. Of very many all at once, where that can be had. */
+  async sync(written: Written, signal: AbortSignal): Promise<void> {
+    const tops = this.#trees().map((tree) => ({ tree, path: ROOT_PATH }));
+    const paths = tops.map(({ tree }) => tree.path);
+    const isMuch = written.files.length > SYNCED_ONE_BY_ONE_MAX;
+    const isDone = isMuch && (await syncFilesystems(paths, { signal }));
+    const { files, directories } = isDone ? NOTHING : written;
     await forEachLimited(files, SYNC_CONCURRENCY_MAX, async ({ tree, path }) => {
       signal.throwIfAborted();
       await tree.syncFile(path);
     });
-    const tops = this.#trees().map((tree) => ({
-      tree,
-      path: ROOT_PATH,
-    }));
     await forEachLimited([...directories, ...tops], SYNC_CONCURRENCY_MAX, ({ tree, path }) =>
       tree.syncDirectory(path),
     );

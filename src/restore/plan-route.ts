@@ -30,6 +30,8 @@ export interface RouteRequest {
   readonly timeline: TimelineChoice | undefined;
   /** The backup to restore; undefined to choose by the target. */
   readonly set: BackupLabel | undefined;
+  /** Whether recovery must not go behind what is archived now, also without a target. */
+  readonly pinsEnd?: boolean | undefined;
   /** Finds the target in WAL. Without it headers alone decide, and PostgreSQL says whether the target exists. */
   readonly resolve: TargetResolver | undefined;
 }
@@ -115,9 +117,9 @@ export function isToEnd({ type, target }: Pick<RouteRequest, "type" | "target">)
   return type === "default" && target.kind === "default";
 }
 
-/** Whether recovery is to end where the archive does and stay there, which PostgreSQL only does at a target. */
+/** Whether recovery is to end where the archive does now and nowhere else, which PostgreSQL only does at a target. */
 function staysAtEnd(request: RouteRequest): boolean {
-  return isToEnd(request) && request.targetAction !== "promote";
+  return isToEnd(request) && (request.targetAction !== "promote" || request.pinsEnd === true);
 }
 
 /**

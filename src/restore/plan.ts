@@ -3,21 +3,27 @@
 // to, recovery-settings.ts for what PostgreSQL is told; describe-plan.ts prints it and perform.ts does it.
 import type { Context } from "../base/context.ts";
 import { showPath } from "../model/byte-path.ts";
+import { failure } from "../model/failure.ts";
+import { PARTIAL_CLUSTER_FILE } from "../model/partial-cluster.ts";
 import type { RecoveryTarget, RestoreType, TargetAction } from "../model/recovery-target.ts";
 import { formatLsn, type Lsn } from "../model/lsn.ts";
 import type { StanzaName } from "../model/stanza.ts";
 import type { StanzaRecord } from "../repository/stanza.ts";
 import type { Timeline, TimelineHistory } from "../model/timeline.ts";
 import { type ManifestHeader, readManifest } from "../repository/manifest.ts";
+import type { ChangeFinder } from "./changed-blocks.ts";
 import type { TargetAnswer } from "./choose-backup.ts";
 import { type DestinationPlan, planDestination } from "./destination.ts";
 import { requireSpace, type SpaceNeed } from "./free-space.ts";
 import { forecastRoute, type RouteForecast } from "./plan-forecast.ts";
+import { hasFile } from "./marker.ts";
+import type { PartRequest } from "./part-choice.ts";
 import { isToEnd, planRoute, type Route, type RouteRequest } from "./plan-route.ts";
 import { recoverySettings, type RecoverySettings } from "./recovery-settings.ts";
 import type { Location } from "./location.ts";
 import { type Interlock, restoreCommandFlags } from "./restore-command.ts";
 import { normalizeOptions } from "./recovery-options.ts";
+import { planSelection, requirePartPossible, type Selection } from "./selection.ts";
 import { type ManifestSurvey, surveyManifest } from "./survey.ts";
 import { planTablespaces, type TablespaceMapping, type TablespacePlan } from "./tablespaces.ts";
 import { type LinkMapping, planWalLink, WAL_DIRECTORY, type WalLinkPlan } from "./wal-link.ts";
@@ -38,6 +44,9 @@ export interface RestoreRequest extends RouteRequest {
   readonly recoveryOptions: ReadonlyMap<string, string>;
   readonly tablespaces: TablespaceMapping;
   readonly links: LinkMapping;
+  /** Undefined: the whole cluster. */
+  readonly part: PartRequest | undefined;
+  readonly findChanges: ChangeFinder;
   /** The whole archive-get command for `%f` and `"%p"`, with these flags; quoted for a shell, not for a setting. */
   readonly restoreCommand: (flags: readonly string[]) => string;
   readonly interlock: Interlock;
@@ -79,6 +88,8 @@ export interface RestorePlan {
   readonly tablespaces: readonly TablespacePlan[];
   /** Undefined: pg_wal is a directory of the data directory. */
   readonly walLink: WalLinkPlan | undefined;
+  /** What is left out; undefined for the whole cluster. */
+  readonly selection: Selection | undefined;
   readonly survey: ManifestSurvey;
   readonly recovery: RecoverySettings;
   readonly archiveMode: "preserve" | "off";
@@ -97,12 +108,8 @@ export interface RestorePlan {
  *   (`WAL_SEGMENT_MISSING`), and what reading the repository throws.
  */
 export async function planRestore(given: RestoreRequest, context: Context): Promise<RestorePlan> {
-  const options = normalizeOptions(given.type, given.recoveryOptions);
-  const request: RestoreRequest = {
-    ...given,
-    type: options.type,
-    recoveryOptions: options.settings,
-  };
+  const { type, settings, warnings } = normalizeOptions(given.type, given.recoveryOptions);
+  const request = bindPart({ ...given, type, recoveryOptions: settings });
   const destination = await planDestination(
     {
       path: request.destination,
@@ -112,24 +119,10 @@ export async function planRestore(given: RestoreRequest, context: Context): Prom
     },
     context,
   );
+  if (request.part) await refuseWholeCluster(destination);
   const route = await planRoute(request, context);
-  const { header, entries } = await readManifest(
-    request.repository,
-    request.stanza,
-    route.backup.label,
-    context,
-  );
-  const survey = await surveyManifest(header, entries);
-  const tablespaces = await planPlaces(request, { header, survey, destination });
-  const walLink = await planWalLink({
-    mapping: request.links,
-    links: survey.links,
-    destination,
-    overwrite: request.overwrite,
-    taken: tablespaces.map(({ path }) => path),
-    protectedPaths: request.protectedPaths,
-  });
-  await requireSpace(spaceNeeds({ header, survey, destination, tablespaces, walLink }));
+  const found = await planFiles(request, route, destination, context);
+  const { header, survey, tablespaces, walLink } = found;
   const walAhead = walToFetch(request, route);
   return {
     stanza: request.stanza,
@@ -144,13 +137,14 @@ export async function planRestore(given: RestoreRequest, context: Context): Prom
     history: route.history,
     stopLsn: route.answer?.stopLsn ?? (route.target.kind === "lsn" ? route.target.lsn : undefined),
     answer: route.answer,
-    forecast: await forecastRoute(request, route, context),
+    forecast: scaleCopy(await forecastRoute(request, route, context), survey, header),
     wal: route.wal,
     walAhead,
     destination,
     isDelta: request.delta && isFilled(destination),
     tablespaces,
     walLink,
+    selection: found.selection,
     survey,
     recovery: planSettings(request, route, { survey, isWalAhead: walAhead.length > 0 }),
     archiveMode: request.archiveMode,
@@ -160,8 +154,70 @@ export async function planRestore(given: RestoreRequest, context: Context): Prom
       ...standbyNotes(request),
       ...notesOn(destination, walLink ? [...tablespaces, walLink] : tablespaces),
     ],
-    warnings: [...options.warnings, ...warningsOn(request, route, { survey, walLink })],
+    warnings: [...warnings, ...warningsOn(request, route, { survey, walLink })],
   };
+}
+
+/** A part is no cluster to archive from, and its holes are safe only for WAL that was looked at. */
+function bindPart(request: RestoreRequest): RestoreRequest {
+  if (!request.part) return request;
+  requirePartPossible(request);
+  return { ...request, archiveMode: "off", pinsEnd: true, delta: false };
+}
+
+/** What is written, and where to. */
+interface FilePlan extends Pick<RestorePlan, "selection" | "survey" | "tablespaces" | "walLink"> {
+  readonly header: ManifestHeader;
+}
+
+// oxlint-disable-next-line max-params -- what is asked, how far, where to, and the context
+async function planFiles(
+  request: RestoreRequest,
+  route: Route,
+  destination: DestinationPlan,
+  context: Context,
+): Promise<FilePlan> {
+  const { repository, stanza, part } = request;
+  const selection = part && (await planSelection({ ...request, part }, route, context));
+  const { label } = route.backup;
+  const { header, entries } = await readManifest(repository, stanza, label, context);
+  const survey = await surveyManifest(header, entries, (file) =>
+    selection ? selection.restoredBytes(file) : file.sizeBytes,
+  );
+  const tablespaces = await planPlaces(request, { header, survey, destination });
+  const walLink = await planWalLink({
+    mapping: request.links,
+    links: survey.links,
+    destination,
+    overwrite: request.overwrite,
+    taken: tablespaces.map(({ path }) => path),
+    protectedPaths: request.protectedPaths,
+  });
+  await requireSpace(spaceNeeds({ header, survey, destination, tablespaces, walLink }));
+  return { header, selection, survey, tablespaces, walLink };
+}
+
+/** A part takes as much less time as it is smaller. */
+function scaleCopy(
+  forecast: RouteForecast,
+  { total }: ManifestSurvey,
+  { sizeBytes }: ManifestHeader,
+): RouteForecast {
+  const share = sizeBytes === 0 ? 1 : total.sizeBytes / sizeBytes;
+  return { ...forecast, copySeconds: forecast.copySeconds * share };
+}
+
+/** A part of a cluster never takes the place of a whole one. */
+async function refuseWholeCluster({ state, path }: DestinationPlan): Promise<void> {
+  if (state !== "cluster" || (await hasFile(path, PARTIAL_CLUSTER_FILE))) return;
+  throw failure(
+    "DESTINATION_UNSAFE",
+    `a part of a cluster would replace the whole one in ${path}`,
+    {
+      hint: "Nothing was changed. Restore the part elsewhere with --pg1-path, and copy what is wanted from there with pg_dump.",
+      context: { path },
+    },
+  );
 }
 
 /** Whether anything is there that a restore of ours may look at. */
@@ -264,6 +320,7 @@ function planSettings(
     restoreCommand: request.restoreCommand(flags),
     archiveMode: request.archiveMode,
     hasInPlaceTablespaces: survey.hasInPlaceTablespaces,
+    isPart: request.part !== undefined,
     recoveryOptions: request.recoveryOptions,
   });
 }
@@ -318,6 +375,11 @@ function warningsOn(
   if (wal?.missing !== undefined) {
     warnings.push(
       `WAL segment ${wal.missing} is not stored: recovery from the archive ends there.`,
+    );
+  }
+  if (request.part) {
+    warnings.push(
+      "Only a part of the cluster is restored: other tables read as empty or fail. It is no cluster to run; take from it what is wanted, and remove it.",
     );
   }
   if (request.recoveryOptions.has("restore_command")) {

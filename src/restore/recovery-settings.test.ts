@@ -22,6 +22,7 @@ function request(parts: Partial<RecoverySettingsRequest> = {}): RecoverySettings
     restoreCommand: 'hindsight archive-get %f "%p"',
     archiveMode: "preserve",
     hasInPlaceTablespaces: false,
+    isPart: false,
     recoveryOptions: new Map(),
     ...parts,
   };

@@ -37,6 +37,8 @@ export interface RecoverySettingsRequest {
   readonly archiveMode: "preserve" | "off";
   /** Whether a tablespace is a directory in pg_tblspc, which PostgreSQL takes for damage unless told otherwise. */
   readonly hasInPlaceTablespaces: boolean;
+  /** Whether only a part of the cluster is restored, which nobody must take for a cluster to run. */
+  readonly isPart: boolean;
   /** Settings that the user adds or replaces, names in lower case. */
   readonly recoveryOptions: ReadonlyMap<string, string>;
 }
@@ -168,6 +170,12 @@ function refuseTargetOption(name: string): void {
   }
 }
 
+/** rules.md B4: what was left out reads as empty, and nothing may write to it, or clean it up. */
+const PART_SETTINGS: readonly Setting[] = [
+  { name: "autovacuum", value: "off" },
+  { name: "default_transaction_read_only", value: "on" },
+];
+
 /** What is due to the copy and its place, not to its recovery. */
 function placeSettings(request: RecoverySettingsRequest): readonly Setting[] {
   const inPlace = { name: "allow_in_place_tablespaces", value: "on" };
@@ -175,6 +183,7 @@ function placeSettings(request: RecoverySettingsRequest): readonly Setting[] {
   return [
     ...(request.hasInPlaceTablespaces ? [inPlace] : []),
     ...(request.archiveMode === "off" ? [archiving] : []),
+    ...(request.isPart ? PART_SETTINGS : []),
   ];
 }
 

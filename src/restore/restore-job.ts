@@ -6,7 +6,7 @@ import type { PackedBlob } from "../repository/packed-blob.ts";
 import type { Piece } from "./blob-uses.ts";
 import type { Owner } from "./location.ts";
 
-/** A file of at most one digest chunk, as it must be. */
+/** A file that a worker makes by itself, as it must be: of at most one digest chunk, or without content. */
 export interface SmallFile {
   /** Leads through an open directory that stays open until the job is done. */
   readonly place: Uint8Array;
@@ -35,29 +35,26 @@ export type RestoreJob =
       readonly blob: PackedBlob | undefined;
       readonly files: readonly (SmallFile & { readonly blobOffsetBytes: number })[];
     }
-  /** Writes pieces of a proven blob. `isFresh`: the file reads as zeros there, so zeros are left out. */
+  /** Makes files that read as zeros, whatever their digests say. */
+  | { readonly kind: "hollow"; readonly files: readonly SmallFile[] }
+  /** Writes pieces of proven blobs. `isFresh`: the file reads as zeros there, so zeros are left out. */
   | {
       readonly kind: "fill";
       readonly fd: number;
       readonly isFresh: boolean;
       readonly fileSizeBytes: number;
-      readonly blob: PackedBlob;
-      readonly pieces: readonly Piece[];
+      readonly parts: readonly { readonly blob: PackedBlob; readonly pieces: readonly Piece[] }[];
     }
-  /** Which pages of these pieces differ from the hashes of the blob's pages? */
+  /** Which pages of these pieces differ from the hashes of the blobs' pages? */
+  | { readonly kind: "compare"; readonly fd: number; readonly parts: readonly HashedPart[] }
+  /**
+   * Writes pages of blobs, each proven by its hash. `mend`: all that are named. `overlay`: those of them that the file has
+   * otherwise; the answer tells which, as that of `compare` does.
+   */
   | {
-      readonly kind: "compare";
+      readonly kind: "mend" | "overlay";
       readonly fd: number;
-      readonly pages: BlobPages;
-      readonly pieces: readonly Piece[];
-    }
-  /** Writes pages of a blob, each proven by its hash. */
-  | {
-      readonly kind: "mend";
-      readonly fd: number;
-      readonly blob: PackedBlob;
-      readonly pages: BlobPages;
-      readonly pieces: readonly Piece[];
+      readonly parts: readonly BlobPart[];
     }
   /** Makes a range read as zeros. */
   | ({ readonly kind: "clear" } & FileRange)
@@ -71,7 +68,18 @@ export interface FileRange {
   readonly lengthBytes: number;
 }
 
-/** The hashes of a blob's pages, as codec/digest.ts makes them. */
+/** Pieces of one blob, and the hashes of its pages, as codec/digest.ts makes them. */
+export interface HashedPart {
+  readonly pages: BlobPages;
+  readonly pieces: readonly Piece[];
+}
+
+/** The same, with the blob itself. */
+export interface BlobPart extends HashedPart {
+  readonly blob: PackedBlob;
+}
+
+/** The pages of a blob. */
 export interface BlobPages {
   readonly sizeBytes: number;
   readonly hashes: Uint8Array;
@@ -81,8 +89,19 @@ export interface BlobPages {
 export interface RestoreAnswer {
   /** `check`: for each file, whether it is right. */
   readonly kept: readonly boolean[];
-  /** `compare`: the pages that differ, neighbours joined. `clear`: what was cleared. */
-  readonly differing: readonly Pick<Piece, "fileOffsetBytes" | "blobOffsetBytes" | "lengthBytes">[];
-  /** `fill`: for each piece that is a whole digest chunk its SHA-256. `digest`: that of the range. */
+  /** `compare`, `overlay`: for each part the pages that differ, neighbours joined. */
+  readonly differing: readonly (readonly Piece[])[];
+  /** `clear`: how many bytes were something else than zeros. */
+  readonly clearedBytes: number;
+  /** `fill`: for each piece, part by part, its SHA-256 when it is a digest chunk. `digest`: that of the range. */
   readonly digests: readonly (Uint8Array | undefined)[];
+}
+
+/** The blobs that a job comes with. */
+export function blobsOf(job: RestoreJob): readonly PackedBlob[] {
+  if (job.kind === "create") return job.blob ? [job.blob] : [];
+  if (job.kind === "fill" || job.kind === "mend" || job.kind === "overlay") {
+    return job.parts.map(({ blob }) => blob);
+  }
+  return [];
 }

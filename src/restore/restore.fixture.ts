@@ -187,6 +187,11 @@ export class Site implements AsyncDisposable {
       recoveryOptions: new Map(),
       tablespaces: { byName: new Map(), all: undefined },
       links: { byName: new Map(), all: false },
+      part: undefined,
+      findChanges: async () => ({
+        blocksOf: () => new Uint32Array(0),
+        copiedDatabases: new Set(),
+      }),
       restoreCommand: (flags) => ["archive-get", ...flags, "%f", '"%p"'].join(" "),
       interlock: "none",
       walAheadMaxBytes: 1024 * SEGMENT_BYTES,

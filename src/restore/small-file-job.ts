@@ -15,6 +15,7 @@ import { systemErrorCode } from "../base/errors.ts";
 import { DIGEST_CHUNK_BYTES } from "../codec/content-digest.ts";
 import { sha256 } from "../codec/digest.ts";
 import { unpackBlob } from "../repository/packed-blob.ts";
+import { releaseExpanded } from "./blob-memory.ts";
 import { proveDigest } from "./content-proof.ts";
 import { isOwnFile } from "./location.ts";
 import type { RestoreJob, SmallFile } from "./restore-job.ts";
@@ -66,14 +67,20 @@ export function createSmallFiles({
     if (replacing) removeSync(file);
     createSmallFile(file, bytes);
   }
+  if (blob) releaseExpanded(plain, blob);
+}
+
+/** Makes a file of any size without a byte of content. */
+export function createHollowFile(file: SmallFile): void {
+  createSmallFile(file, Buffer.alloc(0));
 }
 
 function createSmallFile(file: SmallFile, bytes: Uint8Array): void {
   const fd = openSync(placeOf(file), CREATE_FLAGS, 0o600);
   try {
     writeSparseSync(fd, bytes, 0);
-    // The last page may have been left out.
-    ftruncateSync(fd, bytes.length);
+    // Zeros at the end were left out.
+    ftruncateSync(fd, file.sizeBytes);
     settle(fd, file, undefined);
   } finally {
     closeSync(fd);

@@ -42,23 +42,37 @@ export async function restoreSmallFiles(
   return kept;
 }
 
+/** Makes files without content. */
+export async function restoreHollowFiles(
+  { files }: Extract<FileUnit, { kind: "hollow" }>,
+  crew: WorkerCrew,
+  { places }: Pick<UnitOptions, "places">,
+): Promise<void> {
+  await using directories = new HeldDirectories();
+  const jobs: SmallFile[] = [];
+  for (const entry of files) jobs.push(await placedFile(entry, places, directories));
+  await crew.run({ kind: "hollow", files: jobs });
+}
+
 async function smallFile(
   { entry, uses }: PlannedFile,
   places: Places,
   directories: HeldDirectories,
 ): Promise<SmallFile & { readonly blobOffsetBytes: number }> {
-  const place = places.find(entry.path);
-  return {
-    ...factsOf(entry),
-    place: below(await directories.placeOf(place), baseName(place.path)),
-    owner: place.tree.owner,
-    blobOffsetBytes: uses[0]?.pieces[0]?.blobOffsetBytes ?? 0,
-  };
+  const blobOffsetBytes = uses[0]?.pieces[0]?.blobOffsetBytes ?? 0;
+  return { ...(await placedFile(entry, places, directories)), blobOffsetBytes };
 }
 
-function factsOf(entry: ManifestFile): Omit<SmallFile, "place" | "owner"> {
+async function placedFile(
+  entry: ManifestFile,
+  places: Places,
+  directories: HeldDirectories,
+): Promise<SmallFile> {
+  const place = places.find(entry.path);
   const { path, sizeBytes, sha256 } = entry;
   return {
+    place: below(await directories.placeOf(place), baseName(place.path)),
+    owner: place.tree.owner,
     path,
     sizeBytes,
     sha256,

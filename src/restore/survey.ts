@@ -35,20 +35,23 @@ interface Usage {
 /**
  * Reads every entry once.
  *
+ * @param sizeOf how much of a file is restored; all of it when left out.
  * @throws {HindsightError} `OBJECT_CORRUPT` for content of a tablespace outside of its version's directory, a top that is
  *   no directory, or a missing global/pg_control; what reading the manifest throws.
  */
 export async function surveyManifest(
   header: ManifestHeader,
   entries: Iterable<ManifestEntry> | AsyncIterable<ManifestEntry>,
+  sizeOf: (file: ManifestFile) => number = ({ sizeBytes }): number => sizeBytes,
 ): Promise<ManifestSurvey> {
-  const survey = new Survey(header);
+  const survey = new Survey(header, sizeOf);
   for await (const entry of entries) survey.add(entry);
   return survey.finish();
 }
 
 class Survey {
   readonly #majorVersion: number;
+  readonly #sizeOf: (file: ManifestFile) => number;
   readonly #dataDirectory: Usage = { fileCount: 0, sizeBytes: 0 };
   readonly #tablespaces: Map<number, Usage & { location: string }> = new Map();
   readonly #links: Map<BytePath, string> = new Map();
@@ -56,8 +59,9 @@ class Survey {
   #hasControlFile = false;
   #hasInPlaceTablespaces = false;
 
-  constructor(header: ManifestHeader) {
+  constructor(header: ManifestHeader, sizeOf: (file: ManifestFile) => number) {
     this.#majorVersion = header.majorVersion;
+    this.#sizeOf = sizeOf;
   }
 
   add(entry: ManifestEntry): void {
@@ -112,7 +116,7 @@ class Survey {
     const usage =
       (oid === undefined ? undefined : this.#tablespaces.get(oid)) ?? this.#dataDirectory;
     usage.fileCount += 1;
-    usage.sizeBytes += entry.sizeBytes;
+    usage.sizeBytes += this.#sizeOf(entry);
   }
 
   /** Only directories of this version are looked at before they are written, so nothing else may be written. */

@@ -5,7 +5,10 @@ import { WorkerPool } from "../base/worker-pool.ts";
 import type { PackedBlob } from "../repository/packed-blob.ts";
 import type { BlobUse } from "./blob-uses.ts";
 import type { PackShelf } from "../repository/pack-shelf.ts";
-import type { RestoreAnswer, RestoreJob } from "./restore-job.ts";
+import { blobsOf, type RestoreAnswer, type RestoreJob } from "./restore-job.ts";
+
+/** Node hands out small buffers as views of memory that others use, too; it is a little larger than the pool's size. */
+const SHARED_MEMORY_MAX_BYTES: number = 2 * Buffer.poolSize;
 
 /** Fetches blobs, and runs jobs on them. */
 export class WorkerCrew implements AsyncDisposable {
@@ -29,9 +32,26 @@ export class WorkerCrew implements AsyncDisposable {
     return (await this.shelf.take(pack)).readPacked(blob, this.context);
   }
 
-  /** Runs a job. A blob in it is gone afterwards. */
+  /**
+   * Fetches blobs of one pack, neighbours at once.
+   *
+   * @param uses in the order of their blobs.
+   * @throws {HindsightError} as {@link fetch}.
+   */
+  async fetchAll(uses: readonly Pick<BlobUse, "pack" | "blob">[]): Promise<readonly PackedBlob[]> {
+    this.context.signal.throwIfAborted();
+    const [first] = uses;
+    if (!first) return [];
+    const pack = await this.shelf.take(first.pack);
+    return pack.readPackedRun(
+      uses.map(({ blob }) => blob),
+      this.context,
+    );
+  }
+
+  /** Runs a job. Blobs in it are gone afterwards. */
   run(job: RestoreJob): Promise<RestoreAnswer> {
-    return this.#pool.run(job, "blob" in job && job.blob ? ownMemory(job.blob.packed) : []);
+    return this.#pool.run(job, ownMemory(blobsOf(job)));
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -39,7 +59,14 @@ export class WorkerCrew implements AsyncDisposable {
   }
 }
 
-/** Memory that nothing else shares, which can move to another thread; other memory is copied there. */
-function ownMemory({ buffer, byteLength }: Uint8Array): readonly ArrayBuffer[] {
-  return buffer instanceof ArrayBuffer && buffer.byteLength === byteLength ? [buffer] : [];
+/** Memory that was read for these blobs, which moves to the other thread; small pieces of shared memory are copied there. */
+function ownMemory(blobs: readonly PackedBlob[]): readonly ArrayBuffer[] {
+  const buffers = new Set<ArrayBuffer>();
+  for (const { packed } of blobs) {
+    const { buffer } = packed;
+    if (buffer instanceof ArrayBuffer && buffer.byteLength > SHARED_MEMORY_MAX_BYTES) {
+      buffers.add(buffer);
+    }
+  }
+  return [...buffers];
 }

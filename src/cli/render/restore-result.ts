@@ -1,5 +1,7 @@
 // What a restore prints when it is done: what lies where, how recovery ended, and how to go on.
+import { join } from "node:path";
 import { formatSize } from "../../base/size.ts";
+import { PARTIAL_CLUSTER_FILE } from "../../model/partial-cluster.ts";
 import { ALLOW_PROMOTION_FILE, RECOVERY_CAVEAT } from "../../model/recovery-target.ts";
 import { formatLsn } from "../../model/lsn.ts";
 import { describeInstant, formatInstant } from "../../model/timestamp.ts";
@@ -35,8 +37,36 @@ export function restoreJson({ result, attempt, totalSeconds, plan }: RestoreEndi
     seconds: roundSeconds(result.seconds),
     notes: plan.notes,
     warnings: plan.warnings,
+    partial: partialJson(plan),
     recovery: attempt === undefined ? null : recovery(attempt, plan, totalSeconds),
   };
+}
+
+/** What was left out, with all names; null for a whole cluster. */
+function partialJson({ selection, destination }: RestorePlan): JsonValue {
+  if (!selection) return null;
+  const { tables, databases, exceptDatabases } = selection.request;
+  return {
+    tables,
+    databases,
+    exceptDatabases,
+    holes: selection.holes.map(({ label }) => label).toSorted(),
+    marker: join(destination.path, PARTIAL_CLUSTER_FILE),
+  };
+}
+
+/** Names of relations that a person is told. */
+const HOLES_SHOWN_MAX = 10;
+
+function partialLines({ selection, destination }: RestorePlan): readonly string[] {
+  if (!selection) return [];
+  const names = selection.holes.map(({ label }) => label).toSorted();
+  const more = names.length > HOLES_SHOWN_MAX ? ", …" : "";
+  const shown = names.slice(0, HOLES_SHOWN_MAX).join(", ");
+  return [
+    `only a part of the cluster: ${names.length} relations are left out, and read as empty or fail${names.length === 0 ? "" : `: ${shown}${more}`}`,
+    `all of them are named in ${join(destination.path, PARTIAL_CLUSTER_FILE)}; take from here what is wanted, and remove the directory`,
+  ];
 }
 
 function recovery(attempt: AttemptResult, plan: RestorePlan, totalSeconds: number): JsonValue {
@@ -60,9 +90,11 @@ function commitAt(lsn: string | null, { answer }: RestorePlan): Record<string, s
 export function restoreText(ending: RestoreEnding): string {
   const { plan, result, attempt } = ending;
   const restored = restoredLine(plan, result);
-  if (!attempt) return [restored, ...nextSteps(plan), ...plan.notes].join("\n");
+  const part = partialLines(plan);
+  if (!attempt) return [restored, ...part, ...nextSteps(plan), ...plan.notes].join("\n");
   return [
     restored,
+    ...part,
     ...recoveryLines(ending, attempt),
     ...plan.notes,
     RECOVERY_CAVEAT,

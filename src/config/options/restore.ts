@@ -137,21 +137,20 @@ export const RESTORE_OPTIONS = {
   "db-include": {
     type: "list",
     commands: ["restore"],
-    summary: "restore only this database; may be repeated",
+    summary: "restore only this database, elsewhere and not to be run; may be repeated",
     example: "myapp",
-    effect: "refused",
   },
   "db-exclude": {
     type: "list",
     commands: ["restore"],
-    summary: "leave out this database; may be repeated",
-    effect: "refused",
+    summary: "restore all databases but this one, elsewhere and not to be run; may be repeated",
   },
   "table-include": {
     type: "list",
     commands: ["restore"],
-    summary: "restore only this table; may be repeated",
-    effect: "refused",
+    summary:
+      "restore only this table (database.schema.table), elsewhere and not to be run; may be repeated",
+    example: "shop.public.orders",
   },
   start: {
     type: "boolean",
