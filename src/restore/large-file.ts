@@ -17,8 +17,8 @@ const BLOBS_PER_JOB_MAX = 4;
 const JOBS_AT_ONCE_MAX = 2;
 
 /**
- * Beyond this share of blobs that differ, blobs are fetched unasked and compared byte by byte: hashing costs about as much as
- * expanding does.
+ * Beyond this share of blobs that differ, blobs are fetched unasked and compared byte by byte: hashing costs about as much
+ * as expanding does.
  */
 const OVERLAY_SHARE_MIN = 0.55;
 
