@@ -10,8 +10,10 @@ import type { TreePath } from "./places.ts";
 import type { HashedPart } from "./restore-job.ts";
 import type { WorkerCrew } from "./worker-crew.ts";
 
-/** Blobs that one job is about, and jobs of one file under way at a time: enough for all workers when it is the last one. */
+/** Blobs that one job is about. */
 const BLOBS_PER_JOB_MAX = 4;
+
+/** Jobs of one file under way at a time: enough for two workers when it is the last one. */
 const JOBS_AT_ONCE_MAX = 2;
 
 /**
