@@ -157,6 +157,10 @@ test.each([
   ["[global:bakcup]\nprocess-max=1", "CONFIG_FILE_INVALID", "Did you mean backup?"],
   ["[global]\nstanza=main", "CONFIG_OPTION_INVALID", "--stanza=main"],
   ["[not a name]\npg1-path=/x", "STANZA_NAME_INVALID", "letters"],
+  ["[global]\nrepo1-retention-full=0", "CONFIG_OPTION_INVALID", "from 1"],
+  ["[global]\nrepo1-retention-full=-1", "CONFIG_OPTION_INVALID", "from 1"],
+  ["[global]\nrepo1-retention-full=7 d", "CONFIG_OPTION_INVALID", "help"],
+  ["[global]\nrepo1-retention-diff=two", "CONFIG_OPTION_INVALID", "help"],
   ["[main]\npg1-path=relative", "CONFIG_OPTION_INVALID", "help"],
   ["[main]\npg1-port=1\npg1-port=2", "CONFIG_OPTION_INVALID", "lists"],
 ])("the file %j is refused with %s", async (file, code, hint) => {
