@@ -32,8 +32,11 @@ async function refresh(
 ): Promise<CatalogueRefresh> {
   const { repository } = await createRepository(createMemoryStore(), createContext());
   const settings = { socketDirectory: directory, port: 5432, user: "x", database: "x" };
-  const request = { settings, repository, stanza: stanzaName("main"), ...parts };
-  return await refreshCatalogue(request, context);
+  const destinations = [{ repository, stanza: stanzaName("main") }];
+  const findServer = (): Promise<typeof settings> => Promise.resolve(settings);
+  const outcomes = await refreshCatalogue({ findServer, destinations, ...parts }, context);
+  expect(outcomes).toHaveLength(1);
+  return outcomes[0] as CatalogueRefresh;
 }
 
 /** A server that lets everybody in and then says nothing. */
@@ -62,6 +65,31 @@ test("a server that does not answer is not waited for", async () => {
   expect(performance.now() - beginMs).toBeLessThan(2_000);
 });
 
+test("a server that is not found in time, as behind a pid file on a dead mount, is not waited for", async () => {
+  const findServer = (): Promise<never> => new Promise(() => undefined);
+  const reason = "it took longer than 50 ms";
+  expect(await refresh({ findServer, timeoutMs: 50 })).toEqual({ kind: "skipped", reason });
+});
+
+test("the server is asked once, however many repositories there are", async () => {
+  let askedCount = 0;
+  const findServer = (): Promise<never> => {
+    askedCount += 1;
+    return Promise.reject(new Error("there is no server"));
+  };
+  const places = [createMemoryStore(), createMemoryStore(), createMemoryStore()];
+  const destinations = await Promise.all(
+    places.map(async (place) => {
+      const { repository } = await createRepository(place, createContext());
+      return { repository, stanza: stanzaName("main") };
+    }),
+  );
+  const outcomes = await refreshCatalogue({ findServer, destinations }, createContext());
+  const skipped = { kind: "skipped", reason: "there is no server" };
+  expect(outcomes).toEqual([skipped, skipped, skipped]);
+  expect(askedCount).toBe(1);
+});
+
 test("the caller's own signal is no reason to skip", async () => {
   await using _ = await listenSilently();
   const controller = new AbortController();
@@ -79,12 +107,15 @@ test("what could not be done is tried again, at most once a minute, until it is 
   const { repository } = await createRepository(createMemoryStore(), context);
   const stanza = stanzaName("main");
   let attemptCount = 0;
-  const settings = async (): Promise<ConnectionSettings> => {
+  const findServer = async (): Promise<ConnectionSettings> => {
     attemptCount += 1;
     return { socketDirectory: directory, port: 5432, user: "x", database: "x" };
   };
-  const push = async (changed: boolean): Promise<string> =>
-    (await refreshCatalogueIfDue({ settings, repository, stanza, changed }, context)).kind;
+  const destinations = [{ repository, stanza }];
+  const push = async (changed: boolean): Promise<string> => {
+    const [refresh] = await refreshCatalogueIfDue({ findServer, destinations, changed }, context);
+    return refresh?.kind ?? "notDue";
+  };
   expect(await push(false)).toBe("notDue");
   expect(await push(true)).toBe("skipped");
   expect(await push(false)).toBe("notDue");

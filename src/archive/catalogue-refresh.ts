@@ -3,6 +3,7 @@
 // it. What a snapshot holds: model/catalogue.ts.
 import type { Context } from "../base/context.ts";
 import { errorMessage } from "../base/errors.ts";
+import type { CatalogueSnapshot } from "../model/catalogue.ts";
 import type { StanzaName } from "../model/stanza.ts";
 import type { ConnectionSettings } from "../postgres/connection.ts";
 import { isFailure } from "../model/failure.ts";
@@ -14,21 +15,27 @@ import {
 import { putCatalogue } from "../repository/catalogue.ts";
 import type { Repository } from "../repository/repository.ts";
 
-/** Loading the driver, connecting, reading every database and storing the snapshot may take so long together. */
+/** Finding the server, loading the driver, connecting, reading every database and storing may take so long together. */
 const REFRESH_TIMEOUT_MS = 200;
 /** Where a refresh always takes too long, WAL without new relations pays for it once in this time only. */
 const RETRY_PAUSE_MS = 60_000;
 
-/** Whose catalogue, and where it goes. */
-export interface CatalogueRefreshRequest {
-  readonly settings: ConnectionSettings;
+/** Where a snapshot goes. */
+export interface CatalogueDestination {
   readonly repository: Repository;
   readonly stanza: StanzaName;
+}
+
+/** Whose catalogue, and where it goes. */
+export interface CatalogueRefreshRequest {
+  /** Finds the server. */
+  readonly findServer: () => Promise<ConnectionSettings>;
+  readonly destinations: readonly CatalogueDestination[];
   /** Default {@link REFRESH_TIMEOUT_MS}. */
   readonly timeoutMs?: number | undefined;
 }
 
-/** What became of it. */
+/** What became of it in one place. */
 export type CatalogueRefresh =
   /** `exists`: a snapshot of this very position was there. */
   | { readonly kind: "stored" | "exists" }
@@ -36,59 +43,69 @@ export type CatalogueRefresh =
   | { readonly kind: "skipped"; readonly reason: string };
 
 /**
- * Takes a snapshot of the cluster's catalogues, unless that takes longer than a fifth of a second.
+ * Takes one snapshot of the cluster's catalogues and stores it everywhere, unless that takes longer than a fifth of a
+ * second.
  *
+ * @returns what became of it, for each destination.
  * @throws nothing but the reason of the context's signal.
  */
 export async function refreshCatalogue(
   request: CatalogueRefreshRequest,
   context: Context,
-): Promise<CatalogueRefresh> {
+): Promise<readonly CatalogueRefresh[]> {
   context.signal.throwIfAborted();
-  const { timeoutMs = REFRESH_TIMEOUT_MS } = request;
+  const { findServer, destinations, timeoutMs = REFRESH_TIMEOUT_MS } = request;
   const limit = AbortSignal.timeout(timeoutMs);
   const signal = AbortSignal.any([context.signal, limit]);
-  try {
-    return await untilAborted(signal, () => refresh(request, { ...context, signal }));
-  } catch (error) {
-    context.signal.throwIfAborted();
-    const reason = limit.aborted ? `it took longer than ${timeoutMs} ms` : errorMessage(error);
-    return { kind: "skipped", reason };
-  }
+  const inner = { ...context, signal };
+  const reading = untilAborted(signal, () => readSnapshot(findServer, inner));
+  const outcomes = destinations.map(async (destination): Promise<CatalogueRefresh> => {
+    try {
+      const snapshot = await reading;
+      return await untilAborted(signal, () => store(snapshot, destination, inner));
+    } catch (error) {
+      context.signal.throwIfAborted();
+      const reason = limit.aborted ? `it took longer than ${timeoutMs} ms` : errorMessage(error);
+      return { kind: "skipped", reason };
+    }
+  });
+  return await Promise.all(outcomes);
 }
 
 /**
- * {@link refreshCatalogue}, when WAL that was archived just now asks for it, or when it could not be done the last time:
- * on a busy machine it takes several attempts, and the names of relations must not wait for the next DDL.
+ * {@link refreshCatalogue} for each destination where WAL that was archived just now asks for it, or where it could not be
+ * done the last time: on a busy machine it takes several attempts, and the names of relations must not wait for the next
+ * DDL.
  *
  * @param request.changed whether that WAL made or dropped relations.
- * @returns `notDue` when there was nothing to do.
+ * @returns what became of those that were due.
  * @throws {HindsightError} what the store throws; the reason of the context's signal.
  */
 export async function refreshCatalogueIfDue(
-  request: Omit<CatalogueRefreshRequest, "settings"> & {
-    readonly changed: boolean;
-    /** Asked only when a refresh is due. */
-    readonly settings: () => Promise<ConnectionSettings>;
-  },
+  request: CatalogueRefreshRequest & { readonly changed: boolean },
   context: Context,
-): Promise<CatalogueRefresh | { readonly kind: "notDue" }> {
-  const { repository, stanza, changed } = request;
-  const triedAt = await lastTry(repository, stanza, context);
-  const pausedUntil = triedAt?.add({ milliseconds: RETRY_PAUSE_MS });
-  const isPaused = !pausedUntil || Temporal.Instant.compare(context.clock.now(), pausedUntil) < 0;
-  if (!changed && isPaused) return { kind: "notDue" };
-  const settings = await request.settings();
-  const refreshed = await refreshCatalogue({ ...request, settings }, context);
-  if (refreshed.kind === "skipped") await wantCatalogue(repository, stanza, context);
-  else if (triedAt) await forgetCatalogueWanted(repository, stanza, context);
-  return refreshed;
+): Promise<readonly CatalogueRefresh[]> {
+  const due: { readonly destination: CatalogueDestination; readonly isRetry: boolean }[] = [];
+  for (const destination of request.destinations) {
+    const triedAt = await lastTry(destination, context);
+    const pausedUntil = triedAt?.add({ milliseconds: RETRY_PAUSE_MS });
+    const isPaused = !pausedUntil || Temporal.Instant.compare(context.clock.now(), pausedUntil) < 0;
+    if (request.changed || !isPaused) due.push({ destination, isRetry: triedAt !== undefined });
+  }
+  if (due.length === 0) return [];
+  const destinations = due.map(({ destination }) => destination);
+  const refreshes = await refreshCatalogue({ ...request, destinations }, context);
+  for (const [index, { destination, isRetry }] of due.entries()) {
+    const { repository, stanza } = destination;
+    if (refreshes[index]?.kind === "skipped") await wantCatalogue(repository, stanza, context);
+    else if (isRetry) await forgetCatalogueWanted(repository, stanza, context);
+  }
+  return refreshes;
 }
 
 /** A note that cannot be read is as good as an old one. */
 async function lastTry(
-  repository: Repository,
-  stanza: StanzaName,
+  { repository, stanza }: CatalogueDestination,
   context: Context,
 ): Promise<Temporal.Instant | undefined> {
   try {
@@ -99,13 +116,21 @@ async function lastTry(
   }
 }
 
-async function refresh(
-  { settings, repository, stanza }: CatalogueRefreshRequest,
+async function readSnapshot(
+  findServer: CatalogueRefreshRequest["findServer"],
   context: Context,
-): Promise<CatalogueRefresh> {
+): Promise<CatalogueSnapshot> {
+  const settings = await findServer();
   // Loaded only here: most segments need no snapshot, and PostgreSQL's driver is not loaded for them.
   const { readCatalogue } = await import("../postgres/catalogue.ts");
-  const snapshot = await readCatalogue(settings, context);
+  return await readCatalogue(settings, context);
+}
+
+async function store(
+  snapshot: CatalogueSnapshot,
+  { repository, stanza }: CatalogueDestination,
+  context: Context,
+): Promise<CatalogueRefresh> {
   const outcome = await putCatalogue(repository, stanza, { snapshot, context });
   return { kind: outcome === "created" ? "stored" : "exists" };
 }

@@ -5,6 +5,7 @@ import { crc32c } from "@node-rs/crc32";
 import { beforeEach, describe, expect, onTestFinished, test } from "vitest";
 import { createContext } from "../base/context.ts";
 import { CONTROL_FILE_SIZE_BYTES } from "../postgres/control-file.ts";
+import { segmentBegin } from "../model/wal-segment.ts";
 import { putWalIndex } from "../repository/wal-index.ts";
 import type { WalIndex } from "../wal/index-content.ts";
 import { indexesOf, insertion, ORDERS } from "../wal/index.fixture.ts";
@@ -77,6 +78,10 @@ async function expectedIndexes(segments: readonly NamedSegment[]): Promise<reado
   return indexes;
 }
 
+function bytesOf([, bytes]: NamedSegment): Buffer {
+  return bytes;
+}
+
 function keyOf(name: string): string {
   return `stanza/main/archive/18-1/${name.slice(0, 16)}/${name}.index-1`;
 }
@@ -123,6 +128,7 @@ describe("where the beginning of the first record comes from", () => {
     builder.append(insertion({ xid: 700 }));
     builder.append(filler(3 * 1024 * 1024));
     builder.append(insertion({ xid: 701 }));
+    builder.switchSegment();
     const long = namedSegments(builder);
     const expected = await expectedIndexes(long);
     expect(expected.map(({ first: record }) => record !== undefined)).toEqual([
@@ -134,14 +140,25 @@ describe("where the beginning of the first record comes from", () => {
     if (place === "pg_wal") await keepInPgWal(...long.slice(0, -1));
     else await store(target, ...long.slice(0, -1));
     const last = long.at(-1) as NamedSegment;
-    expect((await index(last)).index).toEqual(expected.at(-1));
-    // And one that lies wholly inside the record.
-    expect((await index(long[2] as NamedSegment)).index).toEqual(expected[2]);
+    const readsOf = async (segment: NamedSegment): Promise<number> => {
+      const counted = target.faults.calls.length;
+      expect((await index(segment)).index).toEqual(expected[long.indexOf(segment)]);
+      const calls = target.faults.calls.slice(counted);
+      const names = long.map(([name]) => name);
+      return calls.filter(({ method, key }) => method === "get" && names.includes(key.slice(-24)))
+        .length;
+    };
+    // Back to the first one, and forward again, in how many pieces ever they are read.
+    const once = place === "pg_wal" ? 0 : 3;
+    expect(await readsOf(last)).toBeLessThanOrEqual(2 * once);
+    // And one that lies wholly inside the record, and the next one, for which its index is enough.
+    expect(await readsOf(long[1] as NamedSegment)).toBeLessThanOrEqual(2 * once);
+    expect(await readsOf(long[2] as NamedSegment)).toBe(0);
   });
 
-  test("nowhere: there is no index, and no fuss", async () => {
-    const { index: none, lines } = await index(second);
-    expect(none).toBeUndefined();
+  test("nowhere: none is stored, and there is no fuss", async () => {
+    const { index: made, lines } = await index(second);
+    expect(made?.first?.lsn).toBeGreaterThan(segmentBegin(2n, bytesOf(second).length));
     expect(target.memory.keys()).not.toContain(keyOf(second[0]));
     expect(lines.map(([level]) => level)).toEqual(["info"]);
     expect((await index(first)).index).toBeDefined();
@@ -170,6 +187,29 @@ describe("several archives", () => {
     expect(await storedIndex(other.archive, first[0])).toBeDefined();
   });
 
+  test("none takes it: what the segment did is known all the same", async () => {
+    target.faults.setRules([{ method: "put", times: Infinity, fault: { kind: "fail" } }]);
+    const { index: made, lines } = await index(first);
+    expect(made?.ends.count).toBe(2);
+    expect(lines.map(([level]) => level)).toEqual(["warn"]);
+  });
+
+  test("one that does not answer in time leaves the others theirs", async () => {
+    const other = await makeTestArchive();
+    target.faults.setRules([{ times: Infinity, fault: { kind: "delay", delayMs: 60_000 } }]);
+    const { index: made, lines } = await index(first, {
+      targets: [target, other],
+      timeoutMs: 4_000,
+    });
+    expect(lines.map(([level]) => level)).toEqual(["warn"]);
+    expect(await storedIndex(other.archive, first[0])).toEqual(made);
+  });
+
+  test("an index that is there is read, to know what the segment did", async () => {
+    const { index: made } = await index(first);
+    expect(await index(first)).toEqual({ index: made, lines: [] });
+  });
+
   test("an index that is there is kept, whatever it is", async () => {
     await target.memory.put(keyOf(first[0]), Buffer.from("damage"));
     expect(await index(first)).toEqual({ index: undefined, lines: [] });
@@ -186,8 +226,7 @@ describe("what goes wrong is a warning", () => {
     segment: NamedSegment,
     options: Parameters<typeof index>[1] = {},
   ): Promise<unknown> {
-    const { index: none, lines } = await index(segment, options);
-    expect(none).toBeUndefined();
+    const { lines } = await index(segment, options);
     expect(lines).toHaveLength(1);
     const [level, message, fields] = lines[0] ?? [];
     expect([level, message]).toEqual([
@@ -225,6 +264,15 @@ describe("what goes wrong is a warning", () => {
     expect(await warning(first, { signal })).toBe("interrupted by SIGTERM");
   });
 
+  test("WAL ends inside the segment, and the index that lacks the rest is not stored", async () => {
+    const bytes = Buffer.from(first[1]);
+    bytes.writeUInt8((bytes[20_000] ?? 0) ^ 1, 20_000);
+    expect(await warning([first[0], bytes])).toMatch(
+      /^WAL ends at 0\/10\w+, inside of it \(\w+\)$/,
+    );
+    expect(target.memory.keys()).not.toContain(keyOf(first[0]));
+  });
+
   test("the segment has no record that can be read", async () => {
     const bytes = Buffer.from(first[1]);
     bytes.fill(0x61, 40);
@@ -247,6 +295,7 @@ describe("the size of a relation's page", () => {
     const operation = XLOG_OPERATION.fullPageImage;
     builder.append({ resourceManager: RESOURCE_MANAGER.xlog, operation, xid: 700, body });
     builder.append(insertion({ xid: 701, block: 7 }));
+    builder.switchSegment();
     return namedSegments(builder)[0] as NamedSegment;
   }
 
@@ -268,8 +317,8 @@ describe("the size of a relation's page", () => {
   ] as const)("is %s: %s", async (_, control, blocks) => {
     if (control) await writeControl(control[0], control[1]);
     const { index: made, lines } = await index(imageSegment());
-    expect(made?.blocks.flatMap((each) => [...each.blocks]).length ?? 0).toBe(blocks);
-    expect(lines.map(([level]) => level)).toEqual(made ? [] : ["warn"]);
+    expect(made?.blocks.flatMap((each) => [...each.blocks]).length).toBe(blocks);
+    expect(lines.map(([level]) => level)).toEqual(blocks > 0 ? [] : ["warn"]);
   });
 });
 
@@ -288,6 +337,20 @@ test("rows alone do not change the catalogue", () => {
   });
   expect(changesCatalogue({ ...made, events: [created("fsm")] })).toBe(false);
   expect(changesCatalogue({ ...made, events: [created("main")] })).toBe(true);
+  const others: readonly WalIndex["events"][number][] = [
+    {
+      ...place,
+      kind: "databaseCreate",
+      xid: 0,
+      strategy: "fileCopy",
+      database: 6,
+      tablespace: 1663,
+      source: 5,
+    },
+    { ...place, kind: "databaseDrop", xid: 700, database: 6, tablespaces: [1663] },
+    { ...place, kind: "relationMap", xid: 700, database: 5, classFile: 16_430 },
+  ];
+  for (const event of others) expect(changesCatalogue({ ...made, events: [event] })).toBe(true);
   const detail = {
     database: 5,
     subtransactions: [701],

@@ -12,8 +12,9 @@ import { hasWalIndex, putWalIndex } from "../repository/wal-index.ts";
 import type { WalArchive } from "../repository/wal-archive.ts";
 import { BLOCK_SIZE_DEFAULT_BYTES } from "../wal/block-reference.ts";
 import type { WalIndex } from "../wal/index-content.ts";
+import type { IndexEvent } from "../wal/index-events.ts";
 import { checkSegmentHeader } from "../wal/page.ts";
-import { storeSegmentIndex } from "./segment-index.ts";
+import { makeSegmentIndex, readableIndex, storeMadeIndex } from "./segment-index.ts";
 import { REBUILD_COMMAND } from "./unindexed-spans.ts";
 
 /** A segment that was archived just now. */
@@ -25,7 +26,7 @@ export interface PushedSegment {
   readonly bytes: Buffer;
   /** Archives that hold it. */
   readonly archives: readonly WalArchive[];
-  /** For all archives together. Default: see {@link TIMEOUT_MS}. */
+  /** For all archives together, each of which gets its share and what those before it left. Default: {@link TIMEOUT_MS}. */
   readonly timeoutMs?: number | undefined;
 }
 
@@ -36,7 +37,8 @@ const TIMEOUT_UNIT_BYTES: number = 256 * MIB;
 /**
  * Makes the index of the segment and stores it in each archive that has none.
  *
- * @returns the index, if it was made; it may be missing in some archives.
+ * @returns the index, if it is known; it may be missing in some archives or in all, and may lack a record at its
+ *   beginning or what is behind damage.
  * @throws nothing.
  */
 export async function indexPushedSegment(
@@ -45,12 +47,17 @@ export async function indexPushedSegment(
 ): Promise<WalIndex | undefined> {
   const timeoutMs =
     segment.timeoutMs ?? TIMEOUT_MS * Math.ceil(segment.bytes.length / TIMEOUT_UNIT_BYTES);
-  const limit = AbortSignal.timeout(timeoutMs);
-  const signal = AbortSignal.any([context.signal, limit]);
-  let index: WalIndex | undefined;
-  for (const archive of segment.archives) {
+  const { archives } = segment;
+  // All run from now on, so that one archive that hangs leaves the others their time.
+  const limits = archives.map((_, place) =>
+    AbortSignal.timeout(Math.ceil((timeoutMs * (place + 1)) / archives.length)),
+  );
+  const known: KnownIndex = { whole: undefined, any: undefined };
+  for (const [place, archive] of archives.entries()) {
+    const limit = limits[place]!;
+    const signal = AbortSignal.any([context.signal, limit]);
     try {
-      index = await indexInArchive(segment, { archive, index }, { ...context, signal });
+      await indexInArchive(segment, { archive, known }, { ...context, signal });
     } catch (error) {
       const isLate = limit.aborted && !context.signal.aborted;
       context.log.warn("the segment is archived, but its WAL index could not be made", {
@@ -61,7 +68,15 @@ export async function indexPushedSegment(
       });
     }
   }
-  return index;
+  return known.any;
+}
+
+/** What is known of the segment's index so far. */
+interface KnownIndex {
+  /** To be stored in each archive. */
+  whole: WalIndex | undefined;
+  /** Whether it was stored or not. */
+  any: WalIndex | undefined;
 }
 
 /**
@@ -69,49 +84,65 @@ export async function indexPushedSegment(
  * learnt anew.
  */
 export function changesCatalogue(index: WalIndex): boolean {
-  const isMade = index.events.some(
-    (event) =>
-      event.kind === "classRow" || (event.kind === "fileCreate" && event.fork === MAIN_FORK),
-  );
-  if (isMade) return true;
+  if (index.events.some(isCatalogueEvent)) return true;
   return [...index.endDetails.values()].some(
     ({ droppedRelations, invalidatedRelations }) =>
       droppedRelations.length > 0 || invalidatedRelations.length > 0,
   );
 }
 
-const MAIN_FORK = "main";
+function isCatalogueEvent(event: IndexEvent): boolean {
+  switch (event.kind) {
+    case "fileCreate":
+      return event.fork === "main";
+    // A database that is copied by files brings relations without a record of any.
+    case "databaseCreate":
+    case "databaseDrop":
+    case "classRow":
+    case "relationMap":
+      return true;
+    default:
+      return false;
+  }
+}
 
-/** @returns the index, which the next archive can take as it is. */
 async function indexInArchive(
   segment: PushedSegment,
-  { archive, index }: { readonly archive: WalArchive; readonly index: WalIndex | undefined },
+  { archive, known }: { readonly archive: WalArchive; readonly known: KnownIndex },
   context: Context,
-): Promise<WalIndex | undefined> {
+): Promise<void> {
   const { name, bytes, path } = segment;
   context.signal.throwIfAborted();
-  if (await hasWalIndex(archive, name, context)) return index;
-  if (index) {
-    await putWalIndex(archive, { name, index }, context);
-    return index;
+  if (await hasWalIndex(archive, name, context)) {
+    known.whole ??= await readableIndex(archive, name, context);
+    known.any ??= known.whole;
+    return;
+  }
+  if (known.whole) {
+    await putWalIndex(archive, { name, index: known.whole }, context);
+    return;
   }
   const readSegment = (other: string): Promise<Buffer | undefined> =>
     readBeside(path, { name: other, archive, signal: context.signal });
   const blockSizeBytes = await relationBlockSize(path, archive, context);
   const source = { archive, name, bytes, blockSizeBytes, readSegment };
-  const stored = await storeSegmentIndex(source, context);
+  const made = await makeSegmentIndex(source, context);
+  known.any = made.index;
+  const stored = await storeMadeIndex(source, made, context);
   switch (stored.kind) {
     case "stored":
-      return stored.index;
+      known.whole = made.index;
+      return;
     case "headMissing":
       // Where an archive begins this is in order, and else the segment before has been warned about.
       context.log.info("no WAL index for a segment that begins inside a record of unarchived WAL", {
         segment: name,
       });
-      return undefined;
-    case "unreadable": {
-      const { end } = stored;
-      throw new Error(`WAL ends at ${formatLsn(end.lsn)}, before its first record (${end.reason})`);
+      return;
+    case "ended": {
+      const { index, end } = stored;
+      const what = index.first ? "inside of it" : "before its first record";
+      throw new Error(`WAL ends at ${formatLsn(end.lsn)}, ${what} (${end.reason})`);
     }
   }
 }

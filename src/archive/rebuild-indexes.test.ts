@@ -1,6 +1,7 @@
-import { beforeEach, expect, test } from "vitest";
+import { beforeEach, describe, expect, test } from "vitest";
 import { createContext } from "../base/context.ts";
 import { sha256 } from "../codec/digest.ts";
+import { formatLsn } from "../model/lsn.ts";
 import type { WalIndex } from "../wal/index-content.ts";
 import { filler, WalBuilder } from "../wal/wal.fixture.ts";
 import { indexPushedSegment } from "./push-index.ts";
@@ -13,7 +14,10 @@ import {
   storedIndex,
   straddlingSegments,
 } from "./segment-index.fixture.ts";
+import { unindexedSpans } from "./unindexed-spans.ts";
 import {
+  historyBytes,
+  lsnIn,
   makeTestArchive,
   segmentBytes,
   segmentName,
@@ -122,6 +126,38 @@ test("a segment that is no WAL fails, and so does what hangs on it; the rest is 
   ]);
 });
 
+describe("a segment inside which WAL ends", () => {
+  const [name = "", whole = Buffer.alloc(0)] = SEGMENTS[2] ?? [];
+  const offset = 20_000;
+  const damaged = Buffer.from(whole);
+  damaged.writeUInt8((whole[offset] ?? 0) ^ 1, offset);
+
+  test("fails, and no index is stored that lacks what is behind", async () => {
+    await push(...SEGMENTS.with(2, [name, damaged]));
+    const { indexedCount, failed } = await rebuild();
+    expect(indexedCount).toBe(4);
+    expect(failed.map(({ segment, exitCode }) => [segment, exitCode])).toEqual([
+      [name, 22],
+      [NAMES[3], 22],
+    ]);
+    expect(failed[0]?.reason).toMatch(/^it is not full: WAL ends at 0\/30\w+ \(\w+\)$/);
+    const spans = await unindexedSpans(target.archive, {}, context);
+    expect(spans).toMatchObject([{ first: name, last: NAMES[3] }]);
+  });
+
+  test.each([
+    ["is indexed where a younger timeline left it before the end", lsnIn(3, 40), 3, []],
+    ["fails where a younger timeline goes on from behind the end", lsnIn(3, 40_000), 3, [22]],
+    ["fails while later ones of its timeline are stored", lsnIn(3, 40), 4, [22, 22]],
+  ])("%s", async (_, switchLsn, count, exitCodes) => {
+    const segments = SEGMENTS.slice(0, count).with(2, [name, damaged]);
+    await store(target, ...segments, ["00000002.history", historyBytes([1, switchLsn])]);
+    const { failed } = await rebuild();
+    expect(failed.map(({ exitCode }) => exitCode)).toEqual(exitCodes);
+    expect(target.memory.keys().includes(keyOf(name))).toBe(exitCodes.length === 0);
+  });
+});
+
 test("a segment whose object is damaged fails", async () => {
   await store(target, ...SEGMENTS);
   target.memory.tamper(keyOf(NAMES[2], ""), (bytes) => bytes.subarray(0, 1000));
@@ -150,6 +186,7 @@ test("a record longer than several segments is followed back to its beginning", 
   const builder = new WalBuilder();
   builder.append(filler(4 * 1024 * 1024));
   builder.append(filler(100));
+  builder.switchSegment();
   const long = namedSegments(builder);
   await store(target, ...long);
   expect((await rebuild()).failed).toEqual([]);
@@ -164,12 +201,14 @@ test("a younger timeline goes on from the older one", async () => {
   builder.fillSegment(50);
   builder.append(filler(200));
   const parent = namedSegments(builder);
+  const history = historyBytes([1, formatLsn(builder.position)]);
   builder.promote(2);
   builder.fillSegment(50);
   builder.append(filler(200));
+  builder.switchSegment();
   const child = namedSegments(builder).slice(1);
   const renamed = child.map(([, bytes], index): NamedSegment => [segmentName(2, index + 2), bytes]);
-  await store(target, ...parent, ...renamed);
+  await store(target, ...parent, ...renamed, ["00000002.history", history]);
   expect((await rebuild()).failed).toEqual([]);
   const names = [segmentName(1, 1), ...renamed.map(([name]) => name)];
   expect(await firstBreak(target.archive, names)).toBeUndefined();

@@ -17,8 +17,10 @@ import { getWalFile, type WalArchive } from "../repository/wal-archive.ts";
 import { BLOCK_SIZE_DEFAULT_BYTES } from "../wal/block-reference.ts";
 import type { WalIndex } from "../wal/index-content.ts";
 import { checkSegmentHeader } from "../wal/page.ts";
+import type { WalEnd } from "../wal/reader.ts";
 import { storeSegmentIndex } from "./segment-index.ts";
 import { SegmentRuns } from "./segment-runs.ts";
+import { endsTimeline } from "./timeline-end.ts";
 
 /** A segment whose index could not be made, and why. */
 export interface FailedSegment {
@@ -157,10 +159,10 @@ async function build(
   const bytes = await getWalFile(archive, name, context);
   if (!bytes) return { kind: "gone" };
   checkSegmentHeader(bytes, { ...archive.record, name });
-  const stored = await storeSegmentIndex(
-    { archive, name, bytes, blockSizeBytes, previous },
-    context,
-  );
+  const source = { archive, name, bytes, blockSizeBytes, previous };
+  const mayEnd = ({ lsn }: WalEnd): Promise<boolean> =>
+    endsTimeline(archive, name, { lsn, context });
+  const stored = await storeSegmentIndex(source, context, mayEnd);
   switch (stored.kind) {
     case "stored":
       context.log.detail("made a WAL index", { segment: name });
@@ -170,11 +172,10 @@ async function build(
       const reason = "it begins inside a record whose beginning was never archived";
       return { kind: "failed", reason, exitCode: EXIT.done };
     }
-    case "unreadable": {
-      const { end } = stored;
-      return failed(
-        `no record can be read in it: WAL ends at ${formatLsn(end.lsn)} (${end.reason})`,
-      );
+    case "ended": {
+      const { index, end } = stored;
+      const what = index.first ? "it is not full" : "no record can be read in it";
+      return failed(`${what}: WAL ends at ${formatLsn(end.lsn)} (${end.reason})`);
     }
   }
 }

@@ -15,7 +15,14 @@ import { getWalIndex, putWalIndex } from "../repository/wal-index.ts";
 import { getWalFile, type WalArchive } from "../repository/wal-archive.ts";
 import type { WalIndex } from "../wal/index-content.ts";
 import { buildWalIndex, indexRest, type IndexRest } from "../wal/index-builder.ts";
-import { PAGE_FLAGS, parsePageHeader } from "../wal/page.ts";
+import {
+  isPageSize,
+  LONG_PAGE_HEADER_BYTES,
+  PAGE_FLAGS,
+  parseLongPageHeader,
+  parsePageHeader,
+  SHORT_PAGE_HEADER_BYTES,
+} from "../wal/page.ts";
 import { type ReaderRest, type WalEnd, WalReader } from "../wal/reader.ts";
 
 /** A segment to be indexed. */
@@ -43,9 +50,12 @@ export interface SegmentIndex {
 export type StoredIndex =
   | { readonly kind: "stored"; readonly index: WalIndex }
   /** It would lack the record that the segment begins inside of. */
-  | { readonly kind: "headMissing" }
-  /** No record can be read in the segment. */
-  | { readonly kind: "unreadable"; readonly end: WalEnd };
+  | { readonly kind: "headMissing"; readonly index: WalIndex }
+  /**
+   * WAL ends inside the segment, although PostgreSQL archives segments that are full: it would lack what is behind. That
+   * is damage, or a size of pages that is not the cluster's, and in both cases a better index may be made one day.
+   */
+  | { readonly kind: "ended"; readonly index: WalIndex; readonly end: WalEnd };
 
 /** How far back a record can begin: it has at most 1020 MiB, and pages have headers. */
 const REACH_MAX_BYTES: number = GIB;
@@ -82,16 +92,31 @@ export async function makeSegmentIndex(
 /**
  * Makes the index of a segment and stores it beside it. One that would mislead is not stored.
  *
+ * @param mayEnd whether WAL may end inside the segment at that place, because a younger timeline goes on from there;
+ *   never when undefined.
  * @throws {HindsightError} what {@link makeSegmentIndex} throws.
  */
 export async function storeSegmentIndex(
   source: SegmentToIndex,
   context: Context,
+  mayEnd?: (end: WalEnd) => Promise<boolean>,
 ): Promise<StoredIndex> {
-  const { index, isHeadMissing } = await makeSegmentIndex(source, context);
-  if (isHeadMissing) return { kind: "headMissing" };
+  return await storeMadeIndex(source, await makeSegmentIndex(source, context), context, mayEnd);
+}
+
+/** {@link storeSegmentIndex} for an index that was made already. */
+export async function storeMadeIndex(
+  source: Pick<SegmentToIndex, "archive" | "name">,
+  { index, isHeadMissing }: SegmentIndex,
+  context: Context,
+  mayEnd?: (end: WalEnd) => Promise<boolean>,
+): Promise<StoredIndex> {
+  if (isHeadMissing) return { kind: "headMissing", index };
   const { first, end } = index;
-  if (first === undefined && end !== undefined) return { kind: "unreadable", end };
+  if (end !== undefined) {
+    const isAllowed = first !== undefined && (await mayEnd?.(end)) === true;
+    if (!isAllowed) return { kind: "ended", index, end };
+  }
   await putWalIndex(source.archive, { name: source.name, index }, context);
   return { kind: "stored", index };
 }
@@ -124,11 +149,11 @@ async function restOf(
   const rest = index && indexRest(index);
   if (rest) return rest;
   const read = await readRest(source, segment, context);
-  return read && { ...read, nextXid: index?.nextXid, moving: index?.moving ?? [] };
+  return read && { ...read, nextXid: index?.nextXid, classFiles: index?.classFiles };
 }
 
 /** A damaged index is as good as none: the segment is still there. */
-async function readableIndex(
+export async function readableIndex(
   archive: WalArchive,
   name: string,
   context: Context,
@@ -155,43 +180,71 @@ async function readableSegment(
   }
 }
 
-/** Reads back from a segment to one in which a record begins, and then forward to the segment's end. */
+/**
+ * Reads back to a segment in which a record begins, or behind which an index knows the beginning of the record, and then
+ * forward to the segment's end. Each segment is read twice at most, and none is kept.
+ */
 async function readRest(
   source: SegmentToIndex,
   segment: WalSegment,
   context: Context,
 ): Promise<ReaderRest | undefined> {
-  const { archive, readSegment } = source;
+  const { archive, blockSizeBytes } = source;
+  const { segmentSizeBytes, systemIdentifier, majorVersion } = archive.record;
+  const start = await findStart(source, segment, context);
+  if (!start) return undefined;
+  const reader = new WalReader({
+    begin: segmentBegin(start.number, segmentSizeBytes),
+    segmentSizeBytes,
+    systemIdentifier,
+    layout: { majorVersion, blockSizeBytes },
+    skipsRest: start.rest === undefined,
+    resume: start.rest,
+  });
+  for (let { number } = start; number <= segment.number; number += 1n) {
+    const bytes = await bytesOf(source, { ...segment, number }, context);
+    if (!bytes || reader.read(bytes, () => undefined)) return undefined;
+  }
+  return reader.rest;
+}
+
+/** The segment to begin with, and what the one before it left, if that is known. */
+async function findStart(
+  source: SegmentToIndex,
+  segment: WalSegment,
+  context: Context,
+): Promise<{ readonly number: bigint; readonly rest: IndexRest | undefined } | undefined> {
+  const { archive } = source;
   const { segmentSizeBytes } = archive.record;
-  const segments: Buffer[] = [];
-  for (let number = segment.number; number >= 0n; number -= 1n) {
-    if (segments.length * segmentSizeBytes > REACH_MAX_BYTES) return undefined;
-    context.signal.throwIfAborted();
-    const name = formatSegmentName({ ...segment, number }, segmentSizeBytes);
-    const bytes = (await readSegment?.(name)) ?? (await readableSegment(archive, name, context));
+  for (let { number } = segment; number >= 0n; number -= 1n) {
+    const reachBytes = (segment.number - number) * BigInt(segmentSizeBytes);
+    if (reachBytes > BigInt(REACH_MAX_BYTES)) return undefined;
+    const bytes = await bytesOf(source, { ...segment, number }, context);
     if (!bytes) return undefined;
-    segments.unshift(bytes);
-    const rest = readForward(source, number, segments);
-    if (rest !== "furtherBack") return rest;
+    if (!isInsideRecord(bytes)) return { number, rest: undefined };
+    const name = formatSegmentName({ ...segment, number: number - 1n }, segmentSizeBytes);
+    const index = number === 0n ? undefined : await readableIndex(archive, name, context);
+    const rest = index && indexRest(index);
+    if (rest) return { number, rest };
   }
   return undefined;
 }
 
-/** @returns `furtherBack` when all of the segments lie inside one record. */
-function readForward(
-  { archive: { record }, blockSizeBytes }: SegmentToIndex,
-  first: bigint,
-  segments: readonly Buffer[],
-): ReaderRest | "furtherBack" | undefined {
-  const reader = new WalReader({
-    begin: segmentBegin(first, record.segmentSizeBytes),
-    segmentSizeBytes: record.segmentSizeBytes,
-    systemIdentifier: record.systemIdentifier,
-    layout: { majorVersion: record.majorVersion, blockSizeBytes },
-    skipsRest: true,
-  });
-  for (const bytes of segments) if (reader.read(bytes, () => undefined)) return undefined;
-  const { rest } = reader;
-  const isInside = rest.lastRecord === undefined && rest.unfinished === undefined;
-  return isInside ? "furtherBack" : rest;
+async function bytesOf(
+  { archive, readSegment }: SegmentToIndex,
+  segment: WalSegment,
+  context: Context,
+): Promise<Buffer | undefined> {
+  context.signal.throwIfAborted();
+  const name = formatSegmentName(segment, archive.record.segmentSizeBytes);
+  return (await readSegment?.(name)) ?? (await readableSegment(archive, name, context));
+}
+
+/** Whether no record begins in a segment, because one that began earlier goes on to its end; its first page says so. */
+function isInsideRecord(bytes: Buffer): boolean {
+  const { flags, remainingBytes, blockSizeBytes } = parseLongPageHeader(bytes);
+  if ((flags & PAGE_FLAGS.firstIsContinuation) === 0 || !isPageSize(blockSizeBytes)) return false;
+  const pageCount = bytes.length / blockSizeBytes;
+  const headerBytes = LONG_PAGE_HEADER_BYTES + (pageCount - 1) * SHORT_PAGE_HEADER_BYTES;
+  return remainingBytes >= bytes.length - headerBytes;
 }

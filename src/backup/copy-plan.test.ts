@@ -7,6 +7,8 @@ import {
   CHUNK_SIZE_BYTES,
   type CopyPlan,
   planCopy,
+  readWhole,
+  splitRanges,
 } from "./copy-plan.ts";
 
 const CONTROL = textPath("global/pg_control");
@@ -21,13 +23,13 @@ function other(kind: "directory" | "link", path: string): DataEntry {
 }
 
 function plan(...entries: readonly DataEntry[]): CopyPlan {
-  return planCopy(entries, CONTROL);
+  return planCopy(readWhole(entries), CONTROL);
 }
 
 /** The paths of the units, in order: a text for a file of its own, a list for a bundle. */
 function unitPaths({ units }: CopyPlan): readonly unknown[] {
   return units.map((unit) =>
-    unit.kind === "file" ? unit.entry.path : unit.entries.map(({ path }) => path),
+    unit.kind === "bundle" ? unit.files.map(({ entry }) => entry.path) : unit.entry.path,
   );
 }
 
@@ -53,7 +55,7 @@ describe("the order of the work", () => {
   });
 
   test("nothing to copy is no unit", () => {
-    expect(plan(other("directory", ""))).toMatchObject({ units: [], fileCount: 0, sizeBytes: 0 });
+    expect(plan(other("directory", ""))).toMatchObject({ units: [], fileCount: 0, readBytes: 0 });
   });
 });
 
@@ -71,9 +73,9 @@ describe("what is not read with the others", () => {
       expect(plan(control, file("a", 1))).toMatchObject({
         controlFile: control,
         bare: [],
-        units: [{ kind: "bundle", entries: [{ path: "a" }] }],
+        units: [{ kind: "bundle", files: [{ entry: { path: "a" } }] }],
         fileCount: 2,
-        sizeBytes: sizeBytes + 1,
+        readBytes: sizeBytes + 1,
       });
     }
   });
@@ -96,8 +98,10 @@ test("every file is copied once, no bundle is larger than a chunk, and the sums 
         ...sizesBytes.map((sizeBytes, index) => file(`base/5/${index}`, sizeBytes)),
         file(CONTROL, 8192),
       ];
-      const { units, bare, controlFile, fileCount, sizeBytes } = plan(...entries);
-      const bundles = units.flatMap((unit) => (unit.kind === "bundle" ? [unit.entries] : []));
+      const { units, bare, controlFile, fileCount, readBytes } = plan(...entries);
+      const bundles = units.flatMap((unit) =>
+        unit.kind === "bundle" ? [unit.files.map(({ entry }) => entry)] : [],
+      );
       const alone = units.flatMap((unit) => (unit.kind === "file" ? [unit.entry] : []));
       expect(pathsOf([...bundles.flat(), ...alone, ...bare, controlFile])).toEqual(
         pathsOf(entries),
@@ -106,8 +110,8 @@ test("every file is copied once, no bundle is larger than a chunk, and the sums 
         expect(sum(bundle)).toBeLessThanOrEqual(CHUNK_SIZE_BYTES);
         expect(bundle.length).toBeGreaterThan(0);
       }
-      expect(fileCount).toBe(sizesBytes.length + 1);
-      expect(sizeBytes).toBe(sum(entries));
+      expect(fileCount).toBe(sizesBytes.filter((size) => size > 0).length + 1);
+      expect(readBytes).toBe(sum(entries));
     }),
   );
 });
@@ -120,3 +124,14 @@ function pathsOf(entries: readonly (DataEntry | undefined)[]): ReadonlySet<ByteP
 function sum(entries: readonly DataEntry[]): number {
   return entries.reduce((total, { sizeBytes }) => total + sizeBytes, 0);
 }
+
+test("ranges are gathered into full chunks, and longer ones are split", () => {
+  const half = CHUNK_SIZE_BYTES / 2;
+  const range = (begin: number, end: number): { begin: number; end: number } => ({ begin, end });
+  expect(splitRanges([])).toEqual([]);
+  expect(splitRanges([range(0, 8), range(16, 24)])).toEqual([[range(0, 8), range(16, 24)]]);
+  expect(splitRanges([range(0, half), range(2 * half, 5 * half)])).toEqual([
+    [range(0, half), range(2 * half, 3 * half)],
+    [range(3 * half, 5 * half)],
+  ]);
+});

@@ -51,11 +51,24 @@ export function backupJson(header: ManifestHeader, seconds?: number): Record<str
     startTime: formatInstant(header.startTime),
     stopTime: formatInstant(header.stopTime),
     size: header.sizeBytes,
-    delta: header.sizeBytes,
-    repositorySize: header.repositorySizeBytes,
+    delta: header.deltaSizeBytes,
+    repositorySize: setSizeBytes(header),
     repositoryDelta: header.repositorySizeBytes,
     seconds: roundSeconds(seconds ?? elapsedSeconds(header)),
+    contentScan: header.contentScan ?? null,
   };
+}
+
+/** Everything in the repository that a restore of the backup may need; for a full one that is its own. */
+export function setSizeBytes({ packs }: ManifestHeader): number {
+  return packs.reduce((sum, pack) => sum + pack.sizeBytes, 0);
+}
+
+/** The backups in whose packs a backup has content, oldest first; without itself. */
+export function references({ packs, label }: ManifestHeader): readonly BackupLabel[] {
+  const labels = new Set(packs.map((pack) => pack.label));
+  labels.delete(label);
+  return [...labels].toSorted();
 }
 
 /** By the server's clock, from start to stop. */

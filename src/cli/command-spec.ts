@@ -17,6 +17,7 @@ const ARGUMENT_NAMES = [
   "LABEL",
   "EXPRESSION",
   "COMMAND",
+  "ACTION",
 ] as const;
 export type ArgumentName = (typeof ARGUMENT_NAMES)[number];
 

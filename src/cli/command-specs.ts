@@ -2,6 +2,12 @@
 import type { CommandSpec } from "./command-spec.ts";
 
 const REPOSITORY = ["repo", "repo-path"] as const;
+const CIPHER = [
+  "repo-cipher-type",
+  "repo-cipher-key-file",
+  "repo-cipher-pass-file",
+  "repo-cipher-pass-command",
+] as const;
 const CLUSTER = ["pg-path", "pg-port", "pg-socket-path", "pg-user", "pg-database"] as const;
 
 const SETUP_COMMANDS: readonly CommandSpec[] = [
@@ -17,7 +23,7 @@ const SETUP_COMMANDS: readonly CommandSpec[] = [
       "hindsight --stanza=main stanza-create",
       "hindsight --stanza=main --no-online stanza-create",
     ],
-    exits: [10, 11, 20, 21, 23, 30],
+    exits: [10, 11, 20, 21, 23, 26, 30],
     writesRepository: true,
     load: () => import("./commands/stanza-create.ts"),
   },
@@ -30,9 +36,31 @@ const SETUP_COMMANDS: readonly CommandSpec[] = [
     forms: [[], ["STANZA"]],
     settings: [...REPOSITORY, ...CLUSTER, "archive-timeout", "allow-root"],
     examples: ["hindsight --stanza=main check", "hindsight --output=json check"],
-    exits: [10, 11, 20, 21, 22, 23, 33],
+    exits: [10, 11, 20, 21, 22, 23, 26, 33],
     writesRepository: true,
     load: () => import("./commands/check.ts"),
+  },
+];
+
+const KEY_COMMANDS: readonly CommandSpec[] = [
+  {
+    name: "key",
+    summary: "list, add and remove the keys of an encrypted repository",
+    details: [
+      "`key list` shows the key slots: each holds the repository's root key, wrapped with one passphrase or key file. `key add` makes a slot for another one, named NAME, which it takes from --new-cipher-key-file, --new-cipher-pass-file, --new-cipher-pass-command or HINDSIGHT_NEW_CIPHER_PASS. `key remove NAME` removes a slot; the one that the configuration opens the repository with stays. `key generate FILE` writes a new key file.",
+      "To change a key: add the new one, put it into the configuration of every host, remove the old one. Data is not encrypted anew, so whoever had the root key itself keeps it; see docs/encryption.md.",
+    ],
+    forms: [["ACTION"], ["ACTION", "NAME"]],
+    settings: [...REPOSITORY, ...CIPHER, "dry-run", "allow-root"],
+    examples: [
+      "hindsight key list",
+      "hindsight key generate /etc/hindsight/repo1.key",
+      "hindsight key add escrow --new-cipher-pass-file=/media/safe/escrow.pass",
+      "hindsight key remove passphrase-3fa90c11",
+    ],
+    exits: [20, 21, 22, 26, 27],
+    writesRepository: true,
+    load: () => import("./commands/key.ts"),
   },
 ];
 
@@ -47,7 +75,7 @@ const ARCHIVE_COMMANDS: readonly CommandSpec[] = [
     forms: [["PATH"]],
     settings: [...REPOSITORY, ...CLUSTER, "compress-type", "compress-level", "allow-root"],
     examples: ["hindsight --stanza=main archive-push pg_wal/000000010000000000000015"],
-    exits: [11, 20, 21, 22, 23, 24],
+    exits: [11, 20, 21, 22, 23, 24, 26],
     writesRepository: true,
     load: () => import("./commands/archive-push.ts"),
   },
@@ -71,7 +99,7 @@ const BACKUP_COMMANDS: readonly CommandSpec[] = [
     name: "backup",
     summary: "back up a running cluster",
     details: [
-      "Copies the data directory on this machine while the server works, and is listed only when it is complete: every byte durable, every WAL segment from its start to its stop proven in the repository. In this release every backup is a full one.",
+      "Copies the data directory on this machine while the server works, and is listed only when it is complete: every byte durable, every WAL segment from its start to its stop proven in the repository. An incremental backup, which is the default, stores what changed since the last backup of any type, a differential one what changed since the last full one; without a backup to build on a full one is taken.",
     ],
     forms: [[], ["STANZA"]],
     settings: [
@@ -82,13 +110,15 @@ const BACKUP_COMMANDS: readonly CommandSpec[] = [
       "compress-type",
       "compress-level",
       "archive-timeout",
+      "incremental-trust-rmgr",
       "allow-root",
     ],
     examples: [
       "hindsight --stanza=main --type=full backup",
+      "hindsight --stanza=main backup --type=incr --dry-run",
       "hindsight --stanza=main backup --start-fast --process-max=4 --annotation=reason='before upgrade'",
     ],
-    exits: [10, 11, 20, 21, 23, 27, 28, 31, 32],
+    exits: [10, 11, 20, 21, 23, 26, 27, 28, 31, 32],
     writesRepository: true,
     load: () => import("./commands/backup.ts"),
   },
@@ -98,7 +128,7 @@ const BACKUP_COMMANDS: readonly CommandSpec[] = [
     forms: [[], ["STANZA"], ["STANZA", "SET"]],
     settings: [...REPOSITORY],
     examples: ["hindsight info", "hindsight --stanza=main info --output=json"],
-    exits: [20, 21, 22],
+    exits: [20, 21, 22, 26],
     load: () => import("./commands/info.ts"),
   },
   {
@@ -107,7 +137,7 @@ const BACKUP_COMMANDS: readonly CommandSpec[] = [
     forms: [[], ["STANZA"]],
     settings: [...REPOSITORY],
     examples: ["hindsight --stanza=main list-backups", "hindsight list-backup main"],
-    exits: [20, 21, 22],
+    exits: [20, 21, 22, 26],
     load: () => import("./commands/list-backups.ts"),
   },
   {
@@ -119,7 +149,7 @@ const BACKUP_COMMANDS: readonly CommandSpec[] = [
       "hindsight --stanza=main show-backup latest",
       "hindsight show-backup main 20261121-024000F",
     ],
-    exits: [20, 21, 22],
+    exits: [20, 21, 22, 26],
     load: () => import("./commands/show-backup.ts"),
   },
 ];
@@ -134,7 +164,7 @@ const ARCHIVE_CARE_COMMANDS: readonly CommandSpec[] = [
     forms: [[], ["STANZA"]],
     settings: [...REPOSITORY, "dry-run", "allow-root"],
     examples: ["hindsight --stanza=main index", "hindsight --stanza=main index --rebuild"],
-    exits: [20, 21, 22, 23],
+    exits: [20, 21, 22, 23, 26],
     writesRepository: true,
     load: () => import("./commands/index.ts"),
   },
@@ -151,7 +181,7 @@ const RECOVERY_COMMANDS: readonly CommandSpec[] = [
     forms: [[], ["STANZA"]],
     settings: [...REPOSITORY],
     examples: ["hindsight --stanza=main window", "hindsight window main --output=json"],
-    exits: [20, 21, 22],
+    exits: [20, 21, 22, 26],
     load: () => import("./commands/window.ts"),
   },
   {
@@ -168,7 +198,7 @@ const RECOVERY_COMMANDS: readonly CommandSpec[] = [
       "hindsight --stanza=main find --table=orders --operation=delete",
       "hindsight --stanza=main find --from='2025-11-19 11:00' --to=12:00 --timeline",
     ],
-    exits: [20, 21, 22, 29],
+    exits: [20, 21, 22, 26, 29],
     load: () => import("./commands/find.ts"),
   },
   {
@@ -186,7 +216,7 @@ const RECOVERY_COMMANDS: readonly CommandSpec[] = [
       "hindsight --stanza=main target before-xid:12345678 --list-lost",
       "hindsight --stanza=main target '5 minutes ago' --output=json",
     ],
-    exits: [20, 21, 22, 29],
+    exits: [20, 21, 22, 26, 29],
     load: () => import("./commands/target.ts"),
   },
   {
@@ -206,7 +236,7 @@ const RECOVERY_COMMANDS: readonly CommandSpec[] = [
       "hindsight --stanza=main --type=name --target=before_migration --dry-run restore",
       "hindsight recover main latest /mnt/side --target-time '2025-11-17 11:29:00+00' --target-action promote",
     ],
-    exits: [11, 20, 21, 22, 23, 28, 29, 30, 31],
+    exits: [11, 20, 21, 22, 23, 26, 28, 29, 30, 31],
     load: () => import("./commands/restore.ts"),
   },
   {
@@ -246,7 +276,7 @@ export const COMMAND_GROUPS: readonly {
   readonly title: string;
   readonly commands: readonly CommandSpec[];
 }[] = [
-  { title: "Set up", commands: SETUP_COMMANDS },
+  { title: "Set up", commands: [...SETUP_COMMANDS, ...KEY_COMMANDS] },
   { title: "Protect", commands: [...BACKUP_COMMANDS, ...ARCHIVE_CARE_COMMANDS] },
   { title: "Recover", commands: RECOVERY_COMMANDS },
   { title: "Called by PostgreSQL", commands: ARCHIVE_COMMANDS },

@@ -5,10 +5,12 @@ import type { CompressionChoice } from "../codec/compress.ts";
 import { HindsightError } from "../base/errors.ts";
 import { failure } from "../model/failure.ts";
 import { openRepository, type Repository } from "../repository/repository.ts";
+import { createAccess, PLAIN_ACCESS, type RepositoryAccess } from "../repository/root-key.ts";
 import { readStanza } from "../repository/stanza.ts";
 import type { WalArchive } from "../repository/wal-archive.ts";
 import type { ObjectStore } from "../storage/object-store.ts";
 import { openStore, type StoreSettings } from "../storage/open-store.ts";
+import { readSecret } from "./repository-secret.ts";
 
 /**
  * The repositories a command works on: the one that --repo names, else all that are configured.
@@ -30,8 +32,8 @@ export function firstRepository(settings: Settings): number {
   return repositoryNumbers(settings)[0] ?? 1;
 }
 
-/** Repository away, denied, damaged; target or WAL not there: another repository may do better. */
-const EXITS_OF_ONE_REPOSITORY: ReadonlySet<number> = new Set([20, 21, 22, 29, 31]);
+/** Repository away, denied, damaged, without key; target or WAL not there: another repository may do better. */
+const EXITS_OF_ONE_REPOSITORY: ReadonlySet<number> = new Set([20, 21, 22, 26, 29, 31]);
 
 /**
  * Adds to the error of a command that took the first of several repositories which others there are. It does not go on
@@ -58,13 +60,30 @@ export function repositoryStore(settings: Settings, number: number, context: Con
   return openStore(storeSettings(settings, number), context);
 }
 
-/** @throws {HindsightError} `REPOSITORY_MISSING` and what the store throws. */
+/**
+ * Opens one repository with the key that the settings name.
+ *
+ * @throws {HindsightError} what {@link openRepository} and {@link readSecret} throw.
+ */
 export function openNumbered(
   settings: Settings,
   number: number,
   context: Context,
 ): Promise<Repository> {
-  return openRepository(repositoryStore(settings, number, context), context);
+  const store = repositoryStore(settings, number, context);
+  return openRepository(store, context, repositoryAccess(settings, number));
+}
+
+/** What is opened once need not be unlocked again by the same run. */
+const accesses = new WeakMap<Settings, Map<number, RepositoryAccess>>();
+
+/** How a repository is opened, or encrypted when it is created. Its secret is read when it is needed. */
+export function repositoryAccess(settings: Settings, number: number): RepositoryAccess {
+  if (settings.get("repo-cipher-type", number) === "none") return PLAIN_ACCESS;
+  const ofRun = accesses.getOrInsertComputed(settings, () => new Map<number, RepositoryAccess>());
+  return ofRun.getOrInsertComputed(number, () =>
+    createAccess((context) => readSecret(settings, { purpose: "repo-cipher", number }, context)),
+  );
 }
 
 /**

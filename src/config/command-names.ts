@@ -23,6 +23,7 @@ export const COMMAND_NAMES = [
   "index",
   "info",
   "init",
+  "key",
   "list-backups",
   "point",
   "receive-wal",

@@ -1,7 +1,7 @@
 // Options from the environment: HINDSIGHT_REPO1_PATH is repo1-path. Texts of lists and maps are separated by colons, as
 // in pgBackRest.
 import { nearestWord } from "../base/nearest.ts";
-import { findOption, optionNames, writtenName } from "./options.ts";
+import { findOption, type OptionReference, optionNames, writtenName } from "./options.ts";
 import { addRawText, type RawOption, type RawOptions } from "./raw-option.ts";
 
 const PREFIX = "HINDSIGHT_";
@@ -24,10 +24,9 @@ export function readEnvironment(environment: Environment): EnvironmentOptions {
   const warnings: string[] = [];
   for (const [variable, value = ""] of Object.entries(environment)) {
     if (!variable.startsWith(PREFIX) || RESERVED.test(variable) || value === "") continue;
-    const written = variable.slice(PREFIX.length).toLowerCase().replaceAll("_", "-");
-    const reference = findOption(written);
+    const reference = findVariable(variable);
     if (!reference) {
-      warnings.push(unknownVariable(variable, written));
+      warnings.push(unknownVariable(variable));
       continue;
     }
     const repeated = reference.definition.type === "list" || reference.definition.type === "map";
@@ -38,14 +37,37 @@ export function readEnvironment(environment: Environment): EnvironmentOptions {
   return { options, warnings };
 }
 
+/**
+ * Takes secrets out of the environment of this process, so that no program it starts inherits them.
+ *
+ * @param environment `process.env`; loses them.
+ * @returns all that it held before.
+ */
+export function withdrawSecrets(environment: Record<string, string | undefined>): Environment {
+  const whole = { ...environment };
+  for (const variable of Object.keys(whole)) {
+    if (findVariable(variable)?.definition.type === "secret") delete environment[variable];
+  }
+  return whole;
+}
+
 /** `HINDSIGHT_REPO1_PATH` for `repo1-path`. */
 export function environmentName(written: string): string {
   return PREFIX + written.toUpperCase().replaceAll("-", "_");
 }
 
-function unknownVariable(variable: string, written: string): string {
+/** Undefined for a variable that names no option. */
+function findVariable(variable: string): OptionReference | undefined {
+  return variable.startsWith(PREFIX) ? findOption(writtenOf(variable)) : undefined;
+}
+
+function writtenOf(variable: string): string {
+  return variable.slice(PREFIX.length).toLowerCase().replaceAll("_", "-");
+}
+
+function unknownVariable(variable: string): string {
   const nearest = nearestWord(
-    written,
+    writtenOf(variable),
     optionNames().map((name) => writtenName(name, 1)),
   );
   const guess = nearest === undefined ? "" : `; did you mean ${environmentName(nearest)}?`;

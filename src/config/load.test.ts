@@ -6,6 +6,7 @@ import { afterEach, beforeEach, expect, test } from "vitest";
 import type { CommandName } from "./command-names.ts";
 import { parseCommandLine } from "./command-line.ts";
 import { loadSettings } from "./load.ts";
+import { withdrawSecrets } from "./environment.ts";
 import type { Settings } from "./settings.ts";
 
 let directory: string;
@@ -141,8 +142,14 @@ archive-push-queue-max=1GB
 test.each([
   ["[global]\nrepo1-pth=/x", "CONFIG_OPTION_UNKNOWN", "Did you mean repo1-path?"],
   ["[global]\nrepo1-cipher-type=aes-256-cbc", "CONFIG_OPTION_UNSUPPORTED", "aes-256-gcm"],
-  ["[global]\nrepo1-cipher-type=aes-256-gcm", "CONFIG_OPTION_UNSUPPORTED", "none"],
-  ["[global]\nrepo1-cipher-pass=secret", "CONFIG_OPTION_INVALID", "passphrase"],
+  ["[global]\nrepo1-cipher-type=aes-256-gcm", "CONFIG_OPTION_MISSING", "repo1-cipher-key-file"],
+  ["[global]\nrepo1-cipher-pass=secret", "CONFIG_OPTION_INVALID", "repo1-cipher-type=aes-256-gcm"],
+  [
+    "[global]\nrepo2-cipher-type=aes-256-gcm\nrepo2-cipher-pass=x\nrepo2-cipher-key-file=/k",
+    "CONFIG_OPTION_INVALID",
+    "Keep one",
+  ],
+  ["[global]\nnew-cipher-key-file=/k", "CONFIG_OPTION_INVALID", "command line"],
   ["[global]\nrepo1-type=s3", "CONFIG_OPTION_UNSUPPORTED", "posix"],
   ["[main]\npg1-host=db.example.invalid", "CONFIG_OPTION_UNSUPPORTED", "db.example.invalid"],
   ["[main]\nrepo1-host=repo.example.invalid", "CONFIG_OPTION_UNSUPPORTED", "repo.example.invalid"],
@@ -260,5 +267,23 @@ test("help does not need a configuration that can be read", async () => {
 test("a WAL file is never only pretended to be archived", async () => {
   await expect(load({ command: "archive-push", flags: ["--dry-run"] })).rejects.toMatchObject({
     code: "CONFIG_OPTION_INVALID",
+  });
+});
+
+test("secrets leave the environment that other programs would inherit", () => {
+  const environment: Record<string, string | undefined> = {
+    PATH: "/bin",
+    HINDSIGHT_REPO1_PATH: "/r",
+    HINDSIGHT_REPO2_CIPHER_PASS: "hunter2",
+    HINDSIGHT_NEW_CIPHER_PASS: "hunter2",
+    HINDSIGHT_PG1_PASSWORD: "hunter2",
+    HINDSIGHT_NODE: "/node",
+  };
+  const whole = { ...environment };
+  expect(withdrawSecrets(environment)).toEqual(whole);
+  expect(environment).toEqual({
+    PATH: "/bin",
+    HINDSIGHT_REPO1_PATH: "/r",
+    HINDSIGHT_NODE: "/node",
   });
 });

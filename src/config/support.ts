@@ -4,6 +4,7 @@ import { failure } from "../model/failure.ts";
 import { isThisMachine } from "./host.ts";
 import type { OptionDefinition } from "./option.ts";
 import { optionDefinition, type OptionName, writtenName } from "./options.ts";
+import { givenSecret, secretOptions } from "./secret-option.ts";
 import type { GivenSetting, Settings } from "./settings.ts";
 
 /**
@@ -74,24 +75,26 @@ async function checkRepository(settings: Settings, number: number): Promise<void
     throw failure(
       "CONFIG_OPTION_UNSUPPORTED",
       `${shown("repo-cipher-type")}=aes-256-cbc is not offered: it cannot tell that stored data was changed`,
-      { hint: "Hindsight's cipher will be aes-256-gcm; in this release use none." },
+      { hint: `Use ${shown("repo-cipher-type")}=aes-256-gcm.` },
     );
   }
-  if (cipher !== "none") {
-    throw failure(
-      "CONFIG_OPTION_UNSUPPORTED",
-      `${shown("repo-cipher-type")}=${cipher} does not exist in this release`,
-      { hint: "Use none, and keep the repository on an encrypted filesystem until it does." },
-    );
-  }
-  if (settings.get("repo-cipher-pass", number) !== undefined) {
-    throw failure(
-      "CONFIG_OPTION_INVALID",
-      `${shown("repo-cipher-pass")} is given, but ${shown("repo-cipher-type")} is none`,
-      { hint: "Nothing would be encrypted: leave the passphrase out." },
-    );
-  }
+  checkSecrets(settings, number, cipher);
   await checkHost(settings, "repo-host", number);
+}
+
+/** An encrypted repository needs exactly one secret, any other none. */
+function checkSecrets(settings: Settings, number: number, cipher: "none" | "aes-256-gcm"): void {
+  const type = writtenName("repo-cipher-type", number);
+  const given = givenSecret(settings, "repo-cipher", number);
+  if (cipher === "none" && given) {
+    throw failure("CONFIG_OPTION_INVALID", `${given.option} is given, but ${type} is none`, {
+      hint: `Nothing would be encrypted: set ${type}=aes-256-gcm, or leave ${given.option} out.`,
+    });
+  }
+  if (cipher === "none" || given) return;
+  throw failure("CONFIG_OPTION_MISSING", `${type} is ${cipher}, but there is no key`, {
+    hint: `Give ${secretOptions("repo-cipher", number)}.`,
+  });
 }
 
 async function checkHost(

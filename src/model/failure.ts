@@ -113,6 +113,10 @@ export const FAILURES = {
     exit: 30,
     means: "The place of the repository holds something that is not ours.",
   },
+  REPOSITORY_NOT_ENCRYPTED: {
+    exit: 2,
+    means: "The configuration names a cipher, but the repository is not encrypted.",
+  },
   REPOSITORY_FORMAT_UNKNOWN: {
     exit: 23,
     means: "The repository or an object was written by a newer release.",
@@ -121,6 +125,17 @@ export const FAILURES = {
   OBJECT_MISSING: { exit: 22, means: "A stored object that another one names is not there." },
   OBJECT_EXISTS: { exit: 27, means: "An object that must be created new exists already." },
   OBJECT_KEY_INVALID: { exit: 1, means: "An object key is malformed." },
+  KEY_IN_USE: {
+    exit: 26,
+    means: "The key slot to be removed is the one that opened the repository.",
+  },
+  KEY_MISSING: { exit: 26, means: "The repository is encrypted, and no key is configured." },
+  KEY_SLOTS_FULL: { exit: 2, means: "The repository has as many key slots as it may have." },
+  KEY_SLOT_UNKNOWN: { exit: 2, means: "The repository has no key slot of that name." },
+  KEY_UNAVAILABLE: {
+    exit: 26,
+    means: "The configured passphrase or key file cannot be read, or others can read it, too.",
+  },
   KEY_WRONG: { exit: 26, means: "The passphrase or key does not open the repository." },
   LOCK_HELD: { exit: 27, means: "Another process works on the same stanza." },
   STOPPED: { exit: 28, means: "Work on the stanza was stopped by an operator." },
@@ -139,6 +154,10 @@ export const FAILURES = {
     means: "The archive holds a file of that name with other content.",
   },
   WAL_RECORD_INVALID: { exit: 22, means: "A WAL record is damaged." },
+  WAL_INDEX_TOO_LARGE: {
+    exit: 22,
+    means: "A WAL segment touches more relations, or has more facts, than an index holds.",
+  },
   WAL_ARCHIVE_TIMEOUT: { exit: 31, means: "A WAL segment did not arrive in the archive in time." },
   HISTORY_INVALID: { exit: 22, means: "A timeline history file cannot be understood." },
   // backup

@@ -30,7 +30,7 @@ test("rows that came in are counted, less those that went, of what was not rolle
     commit(700, [{ file: ORDERS, inserted: 10 }]),
     commit(701, [{ file: ORDERS, inserted: 10 }]),
     commit(702, [
-      { file: ORDERS, movedIn: 5, deleted: 2, updated: 3 },
+      { file: ORDERS, inserted: 5, deleted: 2, updated: 3 },
       { file: FILLED_BEFORE, inserted: 9 },
     ]),
     rollback(703, [{ file: ORDERS, inserted: 1000 }]),

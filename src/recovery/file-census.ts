@@ -59,17 +59,17 @@ export class FileCensus {
 }
 
 function markFilled(pattern: RowPattern, counts: readonly (Count | undefined)[]): void {
-  for (const { relation, inserted, movedIn, pages } of pattern) {
+  for (const { relation, inserted, pages } of pattern) {
     const count = counts[relation];
     if (!count) continue;
-    if (inserted + movedIn > 0) count.isEmpty = false;
+    if (inserted > 0) count.isEmpty = false;
     if (pages > 0) count.hasImages = true;
   }
 }
 
 function addRows(pattern: RowPattern, counts: readonly (Count | undefined)[]): void {
-  for (const { relation, inserted, deleted, movedIn, movedOut } of pattern) {
+  for (const { relation, inserted, deleted, movedOut } of pattern) {
     const count = counts[relation];
-    if (count) count.rows += inserted + movedIn - deleted - movedOut;
+    if (count) count.rows += inserted - deleted - movedOut;
   }
 }

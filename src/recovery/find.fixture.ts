@@ -46,7 +46,6 @@ const NO_COUNTS: RowCounts = {
   inserted: 0,
   updated: 0,
   deleted: 0,
-  movedIn: 0,
   movedOut: 0,
   pages: 0,
 };
@@ -71,8 +70,8 @@ export interface RowsDraft extends Partial<RowCounts> {
 
 /** All counts of a draft, without its file. */
 export function countsOf(draft: Partial<RowCounts>): RowCounts {
-  const { inserted, updated, deleted, movedIn, movedOut, pages } = { ...NO_COUNTS, ...draft };
-  return { inserted, updated, deleted, movedIn, movedOut, pages };
+  const { inserted, updated, deleted, movedOut, pages } = { ...NO_COUNTS, ...draft };
+  return { inserted, updated, deleted, movedOut, pages };
 }
 
 interface EndStep {
@@ -270,7 +269,7 @@ function emptyIndex(
     unfinished: undefined,
     isUnfinishedCut: false,
     nextXid,
-    moving: [],
+    classFiles: [],
     customResourceManagers: [],
     blocks: [],
   };

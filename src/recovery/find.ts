@@ -133,6 +133,7 @@ class HistoryLook {
   readonly #gaps: SegmentSpan[] = [];
   #unindexedCount = 0;
   #endLsn: Lsn | undefined;
+  #lastNumber: bigint | undefined;
   isOver = false;
 
   constructor(search: Search, walk: TransactionWalk, first: bigint) {
@@ -153,6 +154,13 @@ class HistoryLook {
       case "unreadable":
         this.#skip({ first: step.number, last: step.number });
         if (step.number >= this.#first) this.#unreadable.push(step);
+        break;
+      case "broken": {
+        // Where WAL ends inside of a segment, which was the step before, what it has before that can be reached.
+        const begin = step.number === this.#lastNumber ? step.number + 1n : step.number;
+        this.#skip({ first: begin, last: begin });
+        if (step.number >= this.#first) this.#unreadable.push(step);
+      }
     }
   }
 
@@ -177,6 +185,7 @@ class HistoryLook {
 
   #takeSegment(step: IndexedSegment): void {
     const search = this.#search;
+    this.#lastNumber = step.number;
     this.#points.push(...pointsOf(step));
     if (step.number < this.#first) {
       this.#walk.take(step, (commit) => search.pass(commit));

@@ -2,11 +2,10 @@
 import type { Lsn } from "../model/lsn.ts";
 import type { RelationLocator } from "../model/relation.ts";
 import type { Timeline } from "../model/timeline.ts";
-import type { RowCounts } from "../wal/index-content.ts";
 import type { FileChange } from "./file-changes.ts";
 import type { CommitFact } from "../restore/choose-backup.ts";
 import { type CommitPlace, patternRows } from "./commit-fact.ts";
-import { type NamedRows, nameRows } from "./named-rows.ts";
+import { type NamedCounts, type NamedRows, nameRows } from "./named-rows.ts";
 import { fileKey, type Irreversible, sumRows } from "./pending-work.ts";
 import type { RelationBook, RelationIdentity } from "./relation-book.ts";
 import type { RowEstimate } from "./row-estimates.ts";
@@ -14,7 +13,7 @@ import { isUserRelation } from "./user-relation.ts";
 import type { WalkedCommit } from "./transaction-walk.ts";
 
 /** What a transaction did to one relation. */
-export interface FoundRelation extends Omit<RowCounts, "pages"> {
+export interface FoundRelation extends Omit<NamedCounts, "pages"> {
   /** Undefined for a file of which nobody knows the relation. */
   readonly identity: RelationIdentity | undefined;
   /** Name of the database; its number when nobody knows it. */
@@ -146,7 +145,7 @@ export function stopBefore(commit: KeptCommit, lsn: Lsn): StopBefore {
     : { lsn, irreversible: undefined };
 }
 
-function hasRows({ inserted, updated, deleted, movedIn, movedOut }: RowCounts): boolean {
+function hasRows({ inserted, updated, deleted, movedIn, movedOut }: NamedCounts): boolean {
   return inserted + updated + deleted + movedIn + movedOut > 0;
 }
 
@@ -200,6 +199,7 @@ function merge(left: FoundRelation, right: FoundRelation): FoundRelation {
   return {
     ...left,
     ...counts,
+    movedIn: left.movedIn + right.movedIn,
     truncated: left.truncated || right.truncated,
     dropped: left.dropped || right.dropped,
     rewritten: left.rewritten || right.rewritten,

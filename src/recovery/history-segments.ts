@@ -12,11 +12,13 @@ import {
   segmentNumberAt,
   segmentNumberBefore,
 } from "../model/wal-segment.ts";
+import { Continuity, cutError, endOnPath, isEndOfWriting } from "./history-continuity.ts";
 import { makeSegmentIndex } from "../archive/segment-index.ts";
 import { getWalIndex, listIndexedSegments } from "../repository/wal-index.ts";
 import { getWalFile } from "../repository/wal-archive.ts";
 import type { WalIndex } from "../wal/index-content.ts";
 import { checkSegmentHeader } from "../wal/page.ts";
+import type { WalEnd } from "../wal/reader.ts";
 import type { ArchivePath } from "./target-path.ts";
 
 /** What to read. */
@@ -51,7 +53,14 @@ export type HistoryStep =
   /** Segments that are not stored, both inclusive, although a later one is. */
   | { readonly kind: "missing"; readonly first: bigint; readonly last: bigint }
   /** A segment that has no index and cannot be read. */
-  | (PathSegment & { readonly kind: "unreadable"; readonly error: HindsightError });
+  | (PathSegment & { readonly kind: "unreadable"; readonly error: HindsightError })
+  | BrokenStep;
+
+/**
+ * Records are missing although the segments are there: behind the step of a segment inside which WAL ends, or before the
+ * step of one that does not go on where the one before it ends.
+ */
+export type BrokenStep = PathSegment & { readonly kind: "broken"; readonly error: HindsightError };
 
 /** Indexes read ahead of the one that is asked for. */
 const READ_AHEAD_COUNT = 8;
@@ -65,22 +74,46 @@ export async function* historySteps(
   range: HistoryRange,
   context: Context,
 ): AsyncGenerator<HistoryStep, void, undefined> {
+  const continuity = new Continuity();
   let before: IndexedSegment | undefined;
   let expected = range.first;
   for await (const { segment, index } of readAhead(range, context)) {
+    const cut = before && cutOf(before);
+    if (cut) {
+      yield cut.step;
+      continuity.reset();
+    }
     // The rest of a segment in which a timeline was left is in the child's, which is missing when something follows.
     const isLeft = before?.limit !== undefined;
     const first = isLeft ? before?.number : expected;
     if (first !== undefined && segment.number > first) {
       yield { kind: "missing", first, last: segment.number - 1n };
+      continuity.reset();
       before = undefined;
     }
     expected = segment.number + 1n;
     const previous = before?.index;
     const step = await settle(range, { segment, stored: await index, previous }, context);
     before = step.kind === "segment" ? step : undefined;
+    const problem = before ? continuity.take(before) : continuity.reset();
+    if (problem) yield brokenStep(segment, problem);
     yield step;
   }
+  const cut = before && cutOf(before);
+  if (cut && !isEndOfWriting(cut.end)) yield cut.step;
+}
+
+/** A segment inside which WAL ends before the path leaves it. */
+function cutOf(
+  segment: IndexedSegment,
+): { readonly end: WalEnd; readonly step: BrokenStep } | undefined {
+  const end = endOnPath(segment);
+  return end && { end, step: brokenStep(segment, cutError(segment.name, end)) };
+}
+
+function brokenStep(segment: PathSegment, error: HindsightError): BrokenStep {
+  const { name, number, limit, isIndexed } = segment;
+  return { kind: "broken", name, number, limit, isIndexed, error };
 }
 
 interface Ahead {
@@ -161,6 +194,7 @@ export function isDamage(error: unknown): error is HindsightError {
     "WAL_SEGMENT_INVALID",
     "WAL_SEGMENT_FOREIGN",
     "WAL_RECORD_INVALID",
+    "WAL_INDEX_TOO_LARGE",
     "OBJECT_CORRUPT",
   );
 }

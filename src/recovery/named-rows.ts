@@ -1,16 +1,24 @@
 // Rows of one transaction with the relations that they belong to.
 //
-// An index counts an insertion as the second half of a move to another partition when it is the transaction's next one
-// behind the first half. That is wrong when the row has values in a TOAST table, whose rows are inserted first, and it is
-// lost where a segment ends between the halves. Only here, where relations have names and kinds, can that be put right.
+// An UPDATE moves a row to another partition by deleting it, marked as a move, and inserting it elsewhere, which nothing
+// marks. The insertion need not be the next one: values in a TOAST table come before it, a trigger of the partition may
+// write other rows or keep the row out. So WAL says how many rows moved out, and only here, where relations have names and
+// parents, which insertions were the other halves: those into partitions of the same table. A transaction that moves rows
+// and inserts others into several partitions of one table does not say which are which; their sums are right.
 import type { Lsn } from "../model/lsn.ts";
 import type { RowCounts } from "../wal/index-content.ts";
 import type { FileRows } from "./pending-work.ts";
 import type { RelationBook, RelationIdentity } from "./relation-book.ts";
 import { isUserRelation } from "./user-relation.ts";
 
+/** Rows by what was done to them; what moved in is not among the inserted. */
+export interface NamedCounts extends RowCounts {
+  readonly movedIn: number;
+}
+
 /** Rows of one file and its relation. */
-export interface NamedRows extends FileRows {
+export interface NamedRows extends Omit<FileRows, "rows"> {
+  readonly rows: NamedCounts;
   /** Undefined for a file of which nobody knows the relation. */
   readonly identity: RelationIdentity | undefined;
 }
@@ -21,38 +29,42 @@ export function nameRows(
   lsn: Lsn,
   book: RelationBook,
 ): readonly NamedRows[] {
-  const named = all.map((each) => ({ ...each, identity: book.identify(each.file, lsn) }));
+  const named = all.map(({ file, rows }) => ({
+    file,
+    rows: { ...rows, movedIn: 0 },
+    identity: book.identify(file, lsn),
+  }));
   return named.some(({ rows }) => rows.movedOut > 0) ? settleMoves(named, lsn, book) : named;
 }
 
-/** Every row that left a partition came into another one below the same table. */
+/** Every row that left a partition came into another one below the same table, if it came in at all. */
 function settleMoves(
   all: readonly NamedRows[],
   lsn: Lsn,
   book: RelationBook,
 ): readonly NamedRows[] {
-  const users = all.filter(({ identity, file }) => isUserRelation(identity, file));
-  let unsettled = sumOf(users, "movedOut") - sumOf(users, "movedIn");
-  if (unsettled <= 0) return all;
-  const ancestors = new Set(
-    users
-      .filter(({ rows }) => rows.movedOut > 0)
-      .flatMap(({ identity }) => (identity ? book.ancestors(identity, lsn) : []))
-      .map(({ oid }) => oid),
-  );
-  return all.map((each) => {
-    const { identity, rows } = each;
-    if (!identity || rows.inserted === 0 || unsettled === 0) return each;
-    if (!book.ancestors(identity, lsn).some(({ oid }) => ancestors.has(oid))) return each;
+  const roots = all.map((each) => rootOf(each, lsn, book));
+  const out = new Map<string, number>();
+  for (const [place, { rows }] of all.entries()) {
+    const root = roots[place];
+    if (root !== undefined) out.set(root, (out.get(root) ?? 0) + rows.movedOut);
+  }
+  const unsettled = new Map(out);
+  return all.map((each, place) => {
+    const root = roots[place];
+    const { rows } = each;
+    if (root === undefined) return each;
+    const left = unsettled.get(root) ?? 0;
     // A row never moves to the partition that it left.
-    const fromOthers = sumOf(users, "movedOut") - rows.movedOut - rows.movedIn;
-    const moved = Math.max(0, Math.min(unsettled, rows.inserted, fromOthers));
-    unsettled -= moved;
-    const settled = { inserted: rows.inserted - moved, movedIn: rows.movedIn + moved };
-    return { ...each, rows: { ...rows, ...settled } };
+    const fromOthers = (out.get(root) ?? 0) - rows.movedOut;
+    const movedIn = Math.min(left, rows.inserted, fromOthers);
+    unsettled.set(root, left - movedIn);
+    return { ...each, rows: { ...rows, inserted: rows.inserted - movedIn, movedIn } };
   });
 }
 
-function sumOf(all: readonly NamedRows[], operation: keyof RowCounts): number {
-  return all.reduce((sum, { rows }) => sum + rows[operation], 0);
+/** The table at the top of all partitions, for a relation that can be one. */
+function rootOf({ identity, file }: NamedRows, lsn: Lsn, book: RelationBook): string | undefined {
+  if (!identity || !isUserRelation(identity, file)) return undefined;
+  return `${identity.database}.${book.ancestors(identity, lsn).at(-1)?.oid}`;
 }

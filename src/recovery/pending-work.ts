@@ -188,7 +188,7 @@ export function addFileRows(all: Map<string, FileRows>, { file, rows }: FileRows
 
 /** The sum of two counts, operation by operation. */
 export function sumRows(left: RowCounts, right: RowCounts): RowCounts {
-  const sum = { inserted: 0, updated: 0, deleted: 0, movedIn: 0, movedOut: 0, pages: 0 };
+  const sum = { inserted: 0, updated: 0, deleted: 0, movedOut: 0, pages: 0 };
   for (const operation of ROW_OPERATIONS) sum[operation] = left[operation] + right[operation];
   return sum;
 }

@@ -53,14 +53,14 @@ test("rows are added up over the relations that count", () => {
 test("rows that move count once, seen from whichever partition is asked about", () => {
   const moves = [
     { file: LEFT, movedOut: 6 },
-    { file: RIGHT, movedIn: 6 },
+    { file: RIGHT, inserted: 6 },
   ];
   for (const names of [["left"], ["right"], ["left", "right"]]) {
     expect(totalsOf(only(...names), ...moves)).toEqual({ ...NO_ROWS, moved: 6 });
   }
 });
 
-test("a move that was counted as an insertion is none", () => {
+test("insertions beyond the rows that moved are insertions", () => {
   const lost = [
     { file: LEFT, movedOut: 6 },
     { file: RIGHT, inserted: 8 },

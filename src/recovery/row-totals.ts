@@ -2,9 +2,9 @@
 // patterns, so the sum of a pattern is made once.
 import type { Lsn } from "../model/lsn.ts";
 import type { RelationLocator } from "../model/relation.ts";
-import type { RowCounts, RowPattern, WalIndex } from "../wal/index-content.ts";
+import type { RowPattern, WalIndex } from "../wal/index-content.ts";
 import { endLsnOf, patternRows } from "./commit-fact.ts";
-import { nameRows } from "./named-rows.ts";
+import { type NamedCounts, nameRows } from "./named-rows.ts";
 import type { FileRows } from "./pending-work.ts";
 import type { RelationBook, RelationIdentity } from "./relation-book.ts";
 
@@ -65,9 +65,9 @@ export class PatternTotals {
       return this.ofRows(patternRows(this.#index, pattern), lsn);
     }
     return totalsOf(
-      pattern.filter(
-        ({ relation }) => (this.#byRelation[relation] ??= this.#counts(relation, lsn)),
-      ),
+      pattern
+        .filter(({ relation }) => (this.#byRelation[relation] ??= this.#counts(relation, lsn)))
+        .map((rows) => ({ ...rows, movedIn: 0 })),
     );
   }
 
@@ -77,7 +77,7 @@ export class PatternTotals {
   }
 }
 
-function totalsOf(all: readonly RowCounts[]): RowTotals {
+function totalsOf(all: readonly NamedCounts[]): RowTotals {
   let [inserted, updated, deleted, movedIn, movedOut] = [0, 0, 0, 0, 0];
   for (const rows of all) {
     inserted += rows.inserted;

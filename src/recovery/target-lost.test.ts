@@ -4,11 +4,12 @@ import { type Lsn, lsn } from "../model/lsn.ts";
 import { timeline } from "../model/timeline.ts";
 import { createMemoryStore } from "../storage/memory.ts";
 import { deletion, insertion } from "../wal/index.fixture.ts";
-import { SEGMENT_SIZE, transactionEnd, WalBuilder } from "../wal/wal.fixture.ts";
+import { runningTransactions, transactionEnd, WalBuilder } from "../wal/wal.fixture.ts";
 import { archiveIn, filesOf, nameOf } from "./target.fixture.ts";
 import { listLost, type LostQuestion } from "./target-lost.ts";
 
 const NOON = "2025-01-01T12:00:00Z";
+const NOTHING_RUNS = { xids: [], overflowed: false, nextXid: 199, oldestRunningXid: 199 };
 const begins: Lsn[] = [];
 const builder = new WalBuilder();
 
@@ -27,7 +28,6 @@ async function list(
   const question = {
     archive: await archiveIn(createMemoryStore(), files),
     history: { timeline: timeline(1), ancestors: [] },
-    begin: lsn(BigInt(SEGMENT_SIZE)),
     stopLsn: begins[1] ?? lsn(0n),
     isApplied: false,
     blockSizeBytes: 8192,
@@ -56,8 +56,12 @@ test("a gap ends the list, and is told", async () => {
   });
 });
 
-test("what they did is told with all rows, also those before the target", async () => {
+test.each([
+  [true, "with all rows, also those before the target"],
+  [false, "as incomplete, where it may have begun before everything that is archived"],
+] as const)("what they did is told, whole: %s, %s", async (isWhole, _how) => {
   const rows = new WalBuilder();
+  if (isWhole) rows.append(runningTransactions(NOTHING_RUNS));
   rows.append(insertion({ xid: 200 }));
   rows.switchSegment();
   const { begin } = rows.append(transactionEnd("commit", 199, NOON));
@@ -68,7 +72,6 @@ test("what they did is told with all rows, also those before the target", async 
     {
       archive: await archiveIn(createMemoryStore(), filesOf(rows)),
       history: { timeline: timeline(1), ancestors: [] },
-      begin: lsn(BigInt(SEGMENT_SIZE)),
       stopLsn: begin,
       isApplied: true,
       blockSizeBytes: 8192,
@@ -77,6 +80,12 @@ test("what they did is told with all rows, also those before the target", async 
     createContext(),
   );
   expect(transactions).toMatchObject([
-    { xid: 200n, relations: [{ name: "1663/5/16384", inserted: 1, deleted: 2 }] },
+    {
+      xid: 200n,
+      effects: {
+        relations: [{ name: "1663/5/16384", inserted: 1, deleted: 2 }],
+        isIncomplete: !isWhole,
+      },
+    },
   ]);
 });

@@ -3,8 +3,7 @@ import type { Context } from "../base/context.ts";
 import type { Lsn } from "../model/lsn.ts";
 import { segmentNumberAt } from "../model/wal-segment.ts";
 import type { CommitFact } from "../restore/choose-backup.ts";
-import { commitRelations } from "./commit-relations.ts";
-import type { FoundRelation } from "./found-transaction.ts";
+import { type CommitEffects, commitRelations } from "./commit-relations.ts";
 import { isDamage } from "./history-segments.ts";
 import { commitOf } from "./target-behind.ts";
 import type { ArchivePath } from "./target-path.ts";
@@ -13,7 +12,7 @@ import { scanHistory, type ScanProgress } from "./target-scan.ts";
 /** A commit that is given up. */
 export interface LostTransaction extends CommitFact {
   /** What it did; undefined where WAL before it is missing or damaged. */
-  readonly relations: readonly FoundRelation[] | undefined;
+  readonly effects: CommitEffects | undefined;
 }
 
 /** Everything after a target. */
@@ -28,8 +27,6 @@ export interface LostTransactions {
 
 /** From where, and how much. */
 export interface LostQuestion extends ArchivePath {
-  /** Where recovery begins: the beginning of the backup. Rows of what is lost may lie anywhere behind it. */
-  readonly begin: Lsn;
   /** Where recovery stops. */
   readonly stopLsn: Lsn;
   readonly isApplied: boolean;
@@ -67,21 +64,18 @@ export async function listLost(
     if (!isDamage(error)) throw error;
     unreadable = error.message;
   }
-  const relations = await relationsOf(question, commits, context);
-  const transactions = commits.map((commit) => ({
-    ...commit,
-    relations: relations.get(commit.lsn),
-  }));
+  const effects = await effectsOf(question, commits, context);
+  const transactions = commits.map((commit) => ({ ...commit, effects: effects.get(commit.lsn) }));
   return { transactions, count, unreadable };
 }
 
-function relationsOf(
+function effectsOf(
   question: LostQuestion,
   commits: readonly CommitFact[],
   context: Context,
 ): ReturnType<typeof commitRelations> {
-  const { archive, history, begin, blockSizeBytes } = question;
-  const first = segmentNumberAt(begin, archive.record.segmentSizeBytes);
+  const { archive, history, stopLsn, blockSizeBytes } = question;
+  const first = segmentNumberAt(stopLsn, archive.record.segmentSizeBytes);
   const range = { archive, history, first, blockSizeBytes };
   return commitRelations(range, new Set(commits.map(({ lsn }) => lsn)), context);
 }

@@ -16,6 +16,7 @@ import {
   type RecordEvent,
   recordEvents,
 } from "./history-events.ts";
+import { CONTINUITY_HINT, describeEnd } from "./history-continuity.ts";
 import { historySteps, type IndexedSegment } from "./history-segments.ts";
 import { type ArchivePath, nextStoredSegment, segmentNames } from "./target-path.ts";
 import { firstRecordFrom, lastRecordBefore } from "./target-record.ts";
@@ -76,9 +77,8 @@ export async function* scanHistory(
   let before: IndexedSegment | undefined;
   let { mark } = scan;
   for await (const step of historySteps({ ...scan, first, last: undefined }, context)) {
-    if (step.kind === "unreadable") throw step.error;
+    if (step.kind === "unreadable" || step.kind === "broken") throw step.error;
     if (step.kind === "missing") break;
-    requireFollowing(step, before);
     scan.onIndex?.(step.index);
     const marked = mark && (await firstRecordFrom(scan, step, { position: mark, context }));
     if (marked) mark = undefined;
@@ -130,23 +130,6 @@ async function endWithin(
   return last ? { kind: "archiveEnd", lastRecord: last.lsn, lsn: last.endLsn } : end;
 }
 
-/** A segment's first record names the one before it; a segment of another branch names another. */
-function requireFollowing(step: IndexedSegment, before: IndexedSegment | undefined): void {
-  const last = before?.index.last;
-  const { first } = step.index;
-  if (!last || (first ? first.previous === last.lsn && !step.isHeadMissing : !step.isHeadMissing)) {
-    return;
-  }
-  throw failure(
-    "WAL_SEGMENT_INVALID",
-    `WAL segment ${step.name} does not go on where ${before.name} ends, at ${formatLsn(last.endLsn)}`,
-    { hint: INVALID_HINT, context: { segment: step.name, lsn: formatLsn(last.endLsn) } },
-  );
-}
-
-const INVALID_HINT =
-  "PostgreSQL would end recovery there. Recover to a point before it, or from a backup behind it.";
-
 /** WAL that ends inside a segment is the end of the archive when it is the last one: what a crash left behind. */
 async function requireLast(
   scan: HistoryScan,
@@ -159,33 +142,10 @@ async function requireLast(
     "WAL_SEGMENT_INVALID",
     `WAL ends in segment ${step.name} at ${formatLsn(end.lsn)}, although segment ${later} is stored: ${describeEnd(end)}`,
     {
-      hint: INVALID_HINT,
+      hint: CONTINUITY_HINT,
       context: { segment: step.name, lsn: formatLsn(end.lsn), reason: end.reason },
     },
   );
-}
-
-const END_REASONS: Readonly<Record<WalEnd["reason"], string>> = {
-  zeros: "there are only zeros",
-  segmentMissing: "the next segment is missing",
-  length: "a record has an impossible length",
-  resourceManager: "a record has an unknown resource manager",
-  previousLink: "a record does not follow the one before it",
-  checksum: "a record does not match its checksum",
-  body: "a record is malformed",
-  pageMagic: "a page has the wrong magic",
-  pageFlags: "a page header is damaged",
-  pageOwner: "a page is of another cluster",
-  pageAddress: "a page belongs to another place",
-  pageTimeline: "a page is of an older timeline than the one before it",
-  continuationMissing: "a record is not continued on the next page",
-  continuationLength: "a record is continued with another length",
-  position: "no record begins there",
-};
-
-/** The reason in words. */
-function describeEnd({ reason }: WalEnd): string {
-  return END_REASONS[reason];
 }
 
 async function requireNoLater(scan: HistoryScan, missing: bigint, context: Context): Promise<void> {

@@ -82,6 +82,7 @@ export function backupAt(begin: Lsn, end: Lsn, minutes: readonly [number, number
     packs: [],
     sizeBytes: 0,
     fileCount: 0,
+    deltaSizeBytes: 0,
     repositorySizeBytes: 0,
     pageErrors: [],
     annotations: {},
@@ -90,5 +91,6 @@ export function backupAt(begin: Lsn, end: Lsn, minutes: readonly [number, number
     binDirectory: undefined,
     hindsightVersion: "0.1.0",
     fromStandby: false,
+    contentScan: undefined,
   };
 }

@@ -124,6 +124,8 @@ export function gapOfCut(path: ArchivePath, { begin, end, segment, flaw }: Islan
       const reason = `WAL segment ${segment} cannot be read: ${errorMessage(flaw.error)}`;
       return { kind: "damaged", ...place, reason };
     }
+    case "broken":
+      return { kind: "damaged", ...place, reason: errorMessage(flaw.error) };
     case "gone":
       return { kind: "missing", ...place, reason: missing(place.segments) };
     case "ended": {

@@ -77,9 +77,11 @@ export async function surveyIsland(
   const [oldest] = backups;
   const newest = backups.at(-1);
   if (!oldest || !newest) return [];
-  const last = lastNumber(island);
+  const [first, last] = [firstNumber(island), lastNumber(island)];
   const flawed = (look: SegmentLook): boolean =>
     look.flaw !== undefined &&
+    // That it does not go on from what is before the island is nothing new.
+    !(look.flaw.kind === "broken" && look.number === first) &&
     // The end of an archive is no flaw; where the path leaves a segment nothing of it is missed.
     !(look.flaw.kind === "ended" && look.number === last && (isLast || island.end !== undefined));
   const { segmentSizeBytes } = survey.archive.record;
@@ -119,14 +121,14 @@ async function surveyParts(
       ? clipIsland(island, { first, last: number, end: begin })
       : clipIsland(island, { first, last: number - 1n });
   const behind = clipIsland(island, {
-    first: number + 1n,
+    first: flaw.kind === "broken" ? number : number + 1n,
     last: lastNumber(island),
     end: island.end,
   });
   const parts: IslandPart[] = [];
   if (before)
     parts.push(...(await surveyIsland(survey, { island: before, isLast: false }, context)));
-  const end = segmentBegin(number + 1n, segmentSizeBytes);
+  const end = flaw.kind === "broken" ? begin : segmentBegin(number + 1n, segmentSizeBytes);
   parts.push({ kind: "cut", begin, end, segment: nameOf(survey, island, number), flaw });
   if (behind) parts.push(...(await surveyIsland(survey, { island: behind, isLast }, context)));
   return parts;

@@ -22,6 +22,8 @@ export type SegmentFlaw =
   | { readonly kind: "damaged"; readonly error: HindsightError }
   /** WAL ends in it, which is right in the last segment of an archive and nowhere else. */
   | { readonly kind: "ended"; readonly end: WalEnd }
+  /** It does not go on where the segment before it ends; what is in it can be read. */
+  | { readonly kind: "broken"; readonly error: HindsightError }
   /** It was there when the archive was listed. */
   | { readonly kind: "gone" };
 
@@ -60,14 +62,21 @@ export async function lookAt(
   const found = new Map<bigint, SegmentLook>();
   if (first && last) {
     const range = { ...place, first: first.number, last: last.number };
+    let broken: SegmentFlaw | undefined;
     for await (const step of historySteps(range, context)) {
       if (step.kind === "missing") continue;
       const { number } = step;
-      const look: SegmentLook =
-        step.kind === "segment"
-          ? segmentLook(step)
-          : { number, lastEnd: undefined, flaw: { kind: "damaged", error: step.error } };
-      found.set(number, look);
+      if (step.kind === "unreadable") {
+        found.set(number, {
+          number,
+          lastEnd: undefined,
+          flaw: { kind: "damaged", error: step.error },
+        });
+      } else if (step.kind === "segment") {
+        const look = segmentLook(step);
+        found.set(number, { ...look, flaw: look.flaw ?? broken });
+        broken = undefined;
+      } else if (!found.has(number)) broken = { kind: "broken", error: step.error };
     }
   }
   return segments.map((segment) => {

@@ -237,6 +237,23 @@ describe("a gap", () => {
     // In the last segment WAL may end: the server had not written more.
     expect(placesOf(found)).toEqual(["ended 1 0/300128 0/400000"]);
   });
+
+  test("is between segments of which the second does not go on where the first ends", async () => {
+    const elsewhere = new WalBuilder({ firstSegment: 4 });
+    for (const number of [4, 5]) {
+      elsewhere.append(filler(512));
+      elsewhere.append(transactionEnd("commit", number, at(10 * number)));
+      elsewhere.switchSegment();
+    }
+    const files = [...filesOf(history(3).builder), ...filesOf(elsewhere)];
+    const found = await windowsOf(files, backups);
+    expect(linesOf(found)).toEqual([
+      `1 ${LABELS[1]} 01-30 commit 3`,
+      `1 ${LABELS[4]} 31-50 commit 5`,
+    ]);
+    expect(placesOf(found)).toEqual(["damaged 1 0/400000 0/400000"]);
+    expect(found.gaps[0]?.reason).toMatch(/^WAL segment \w+4 does not go on where \w+3 ends, at /);
+  });
 });
 
 describe("a promotion inside segment 3", () => {

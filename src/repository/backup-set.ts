@@ -162,6 +162,16 @@ export async function createTombstone(
   await putFact(repository, key, { value, context });
 }
 
+/** Whether a backup is on its way out. Ask only after the intent that names it was created. */
+export async function isRemoved(
+  { store }: Repository,
+  stanza: StanzaName,
+  label: BackupLabel,
+  { signal }: Context,
+): Promise<boolean> {
+  return (await store.stat(backupKey(stanza, label, "tombstone"), { signal })) !== undefined;
+}
+
 /**
  * How a backup ended; undefined while it is unfinished.
  *

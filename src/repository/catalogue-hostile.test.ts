@@ -23,11 +23,12 @@ async function readHostile(frames: Frames): Promise<unknown> {
     key: CATALOGUE_KEY,
     fields: Buffer.alloc(0),
   } as const;
-  const style = { header, sealer: plainSealer, compression: COMPRESSION };
+  const { bytes, seal } = encodeObjectHeader(header, plainSealer);
+  const style = { seal, compression: COMPRESSION };
   const pieces = frames.flatMap(([tag, text], number) =>
     encodeFrame(tag, typeof text === "string" ? Buffer.from(text) : text, { style, number }),
   );
-  await store.put(CATALOGUE_KEY, Buffer.concat([encodeObjectHeader(header), ...pieces]));
+  await store.put(CATALOGUE_KEY, Buffer.concat([bytes, ...pieces]));
   const answer = readCatalogue(repository, STANZA, { place: SNAPSHOT, context });
   return await answer.catch((error: unknown) => error);
 }

@@ -43,8 +43,9 @@ export async function putCatalogue(
     key,
     fields: Buffer.alloc(0),
   };
-  const style = { header, sealer: repository.sealer, compression: COMPRESSION };
-  const pieces: Uint8Array[] = [encodeObjectHeader(header)];
+  const { bytes, seal } = encodeObjectHeader(header, repository.sealer);
+  const style = { seal, compression: COMPRESSION };
+  const pieces: Uint8Array[] = [bytes];
   let number = 0;
   for (const lines of gatherLines(snapshot)) {
     if (number === FRAME_COUNT_MAX) throw new RangeError("a catalogue has too many lines");
@@ -105,8 +106,9 @@ export async function readCatalogue(
   const options = { windowSizeBytes: READ_WINDOW_BYTES };
   const reader = await ObjectReader.open(repository.store, key, { options, context });
   if (!reader) return undefined;
-  const expected = { type: "CATL", key, repositoryId: repository.id, fieldsSizeBytes: 0 } as const;
-  const frames = new FrameReader(reader, reader.takeHeader(expected), repository.sealer);
+  const { id: repositoryId, sealer } = repository;
+  const expected = { type: "CATL", key, repositoryId, fieldsSizeBytes: 0, sealer } as const;
+  const frames = new FrameReader(reader, reader.takeHeader(expected));
   const snapshot = await readLines(frames, key);
   await reader.expectEnd();
   const found = catalogueKey(stanza, snapshot);

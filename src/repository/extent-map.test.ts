@@ -9,6 +9,7 @@ import {
   type Extent,
   findExtentFault,
   isExtentMapRef,
+  packsOf,
   readExtents,
   writeExtentMap,
 } from "./extent-map.ts";
@@ -197,14 +198,18 @@ test("extents are read from wherever they are", async () => {
   const [entry] = await writer.finish();
   if (!entry) throw new Error("no pack was written");
   const packs = [...PACKS, entry];
-  const extents = { pack: 3, blob: ref.blob };
+  const extents = { pack: 3, blob: ref.blob, uses: packsOf(EXAMPLE) };
   expect(isExtentMapRef(extents)).toBe(true);
   const openPack = (): Promise<PackReader> => PackReader.open(repository, STANZA, entry, context);
   const place = { packs, openPack, context };
   const sizeBytes = 3 * MIB + 8192 + 16;
   expect(await readExtents({ sizeBytes, extents }, place)).toEqual(EXAMPLE);
   expect(await readExtents({ sizeBytes, extents: EXAMPLE }, place)).toBe(EXAMPLE);
-  await expect(readExtents({ sizeBytes: 5, extents }, place)).rejects.toMatchObject({
-    code: "OBJECT_CORRUPT",
-  });
+  const others = { ...extents, uses: [0] };
+  for (const wrong of [
+    { sizeBytes: 5, extents },
+    { sizeBytes, extents: others },
+  ]) {
+    await expect(readExtents(wrong, place)).rejects.toMatchObject({ code: "OBJECT_CORRUPT" });
+  }
 });

@@ -38,13 +38,19 @@ export interface ExtentMapRef {
   /** Index in the manifest's pack table. */
   readonly pack: number;
   readonly blob: number;
+  /** The packs that its extents name, ascending, so that who keeps packs need not read the map. */
+  readonly uses: readonly number[];
 }
 
 /** A file's extents, in order and without gap; or the map that holds them. */
 export type FileExtents = readonly Extent[] | ExtentMapRef;
 
-/** Extents that a manifest line may hold at most; with more, a writer stores a map. */
+/** Extents that a manifest line may hold at most. */
 export const EXTENTS_INLINE_MAX_COUNT = 1024;
+/** With more than so many a writer stores a map: lines are read in whole, maps only when they are needed. */
+export const EXTENTS_INLINE_AIM_COUNT = 64;
+/** Extents that fit in one map, whatever the number of packs. */
+export const EXTENTS_MAP_MAX_COUNT = 50_000;
 
 const MAGIC = "XMAP";
 const FORMAT_NUMBER = 1;
@@ -144,8 +150,15 @@ export async function readExtents(
   const decoded = decodeExtentMap(await pack.readBlob(extents.blob, context), packs);
   const last = decoded.at(-1);
   const endBytes = last ? last.fileOffsetBytes + last.lengthBytes : 0;
-  if (endBytes === sizeBytes) return decoded;
-  throw damaged(`it describes ${endBytes} bytes instead of ${sizeBytes}`);
+  if (endBytes !== sizeBytes) throw damaged(`it describes ${endBytes} bytes, not ${sizeBytes}`);
+  if (packsOf(decoded).join(",") === extents.uses.join(",")) return decoded;
+  throw damaged("the manifest lists other packs for it");
+}
+
+/** The packs that extents name, ascending. */
+export function packsOf(extents: readonly Extent[]): readonly number[] {
+  const indexes = new Set(extents.flatMap(({ source }) => (source ? [source.pack] : [])));
+  return [...indexes].toSorted((left, right) => left - right);
 }
 
 /** Stores a map. `pack` of the answer is still the pack's number within the writer's label, as of every blob. */
@@ -199,9 +212,9 @@ interface UsedPack extends PackName {
 }
 
 function usedPacks(extents: readonly Extent[], packs: readonly PackName[]): readonly UsedPack[] {
-  const indexes = new Set(extents.flatMap(({ source }) => (source ? [source.pack] : [])));
-  if (indexes.size > PACKS_MAX_COUNT) throw new RangeError(`${indexes.size} packs in one map`);
-  return [...indexes]
+  const indexes = packsOf(extents);
+  if (indexes.length > PACKS_MAX_COUNT) throw new RangeError(`${indexes.length} packs in one map`);
+  return indexes
     .map((index) => {
       const pack = packs[index];
       if (!pack) throw new RangeError(`an extent names pack ${index} of ${packs.length}`);

@@ -42,11 +42,9 @@ function encodeFact(
   if (json.length > FACT_SIZE_MAX_BYTES) {
     throw new RangeError(`${key} would hold ${json.length} bytes of JSON, more than a fact may`);
   }
-  const style = { header, sealer, compression: PLAIN };
-  return Buffer.concat([
-    encodeObjectHeader(header),
-    ...encodeFrame("JSON", json, { style, number: 0 }),
-  ]);
+  const { bytes, seal } = encodeObjectHeader(header, sealer);
+  const style = { seal, compression: PLAIN };
+  return Buffer.concat([bytes, ...encodeFrame("JSON", json, { style, number: 0 })]);
 }
 
 /** Creates a fact unless its key is taken. */
@@ -85,13 +83,13 @@ export async function readStoredFact<Value>(
     readonly context: Context;
   },
 ): Promise<StoredFact<Value> | undefined> {
-  const { key, repositoryId, context } = request;
+  const { key, repositoryId, sealer, context } = request;
   const options = { windowSizeBytes: READ_WINDOW_BYTES };
   const reader = await ObjectReader.open(store, key, { options, context });
   if (!reader) return undefined;
-  const header = reader.takeHeader({ type: "FACT", key, repositoryId, fieldsSizeBytes: 0 });
+  const header = reader.takeHeader({ type: "FACT", key, repositoryId, fieldsSizeBytes: 0, sealer });
   if (header.compression !== "none") throw corrupt(key, "a fact is never compressed");
-  const frames = new FrameReader(reader, header, request.sealer);
+  const frames = new FrameReader(reader, header);
   const { plain } = await frames.next({ JSON: FACT_SIZE_MAX_BYTES });
   await reader.expectEnd();
   const value = parseStored(key, () => {

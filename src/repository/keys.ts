@@ -14,6 +14,19 @@ export const REPOSITORY_KEY: ObjectKey = "repository.json";
 /** Objects of the trial that a store undergoes; whatever is left of one means nothing. */
 export const PROBE_PREFIX = "probe/";
 
+/** Where the key slots of an encrypted repository are. */
+export const KEYS_PREFIX = "key/";
+
+/** Whether a key slot may have that name. */
+export function isSlotName(name: string): boolean {
+  return /^[a-z0-9][a-z0-9-]{0,39}$/.test(name);
+}
+
+/** The key of a key slot. */
+export function keySlotKey(name: string): ObjectKey {
+  return KEYS_PREFIX + name;
+}
+
 /** Everything of every stanza. */
 export const STANZAS_PREFIX = "stanza/";
 

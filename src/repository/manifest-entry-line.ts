@@ -52,9 +52,12 @@ export function formatEntryLine(entry: ManifestEntry): string {
       return JSON.stringify({ link: path, target: formatPath(entry.target) });
     case "file": {
       const { mode, sizeBytes, modifiedAt, sha256, extents } = entry;
-      const facts = { file: path, mode, sizeBytes, modifiedAt: modifiedAt.toString(), sha256 };
+      const digest = sha256 ?? null;
+      const at = modifiedAt.toString();
+      const facts = { file: path, mode, sizeBytes, modifiedAt: at, sha256: digest };
       if (isExtentMapRef(extents)) {
-        return JSON.stringify({ ...facts, map: [extents.pack, extents.blob] });
+        const { pack, blob, uses } = extents;
+        return JSON.stringify({ ...facts, map: [pack, blob], uses });
       }
       return JSON.stringify({ ...facts, extents: extents.map(formatExtent) });
     }
@@ -98,7 +101,7 @@ function parseFile(fields: JsonFields, packCount: number): ManifestEntry {
     mode: fields.integer("mode", MODE_MAX),
     sizeBytes,
     modifiedAt: fields.instant("modifiedAt"),
-    sha256: fields.sha256("sha256"),
+    sha256: fields.optional("sha256", (from, key) => from.sha256(key)),
     extents: fields.has("map")
       ? parseMapRef(fields, packCount)
       : parseExtents(fields, { sizeBytes, packCount }),
@@ -146,7 +149,18 @@ function parseMapRef(fields: JsonFields, packCount: number): FileExtents {
   return {
     pack: asInteger(pack, "map", packCount - 1),
     blob: asInteger(blob, "map", PACK_BLOB_COUNT_MAX - 1),
+    uses: parseUses(fields, packCount),
   };
+}
+
+function parseUses(fields: JsonFields, packCount: number): readonly number[] {
+  let before = -1;
+  return fields.array("uses").map((value) => {
+    const index = asInteger(value, "uses", packCount - 1);
+    if (index <= before) throw new JsonShapeError("the packs of an extent map are not ascending");
+    before = index;
+    return index;
+  });
 }
 
 /** The last line. */

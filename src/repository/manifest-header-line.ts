@@ -50,6 +50,7 @@ export function formatHeaderLine(header: ManifestHeader, packTable: PackTableFac
     databases: header.databases.map(formatDatabase),
     packTable: { count: packTable.count, sha256: packTable.sha256 },
     sizeBytes: header.sizeBytes,
+    deltaSizeBytes: header.deltaSizeBytes,
     fileCount: header.fileCount,
     repositorySizeBytes: header.repositorySizeBytes,
     pageErrors: header.pageErrors.map(({ path, blocks }) => ({ path: formatPath(path), blocks })),
@@ -59,6 +60,7 @@ export function formatHeaderLine(header: ManifestHeader, packTable: PackTableFac
     binDirectory: header.binDirectory ?? null,
     hindsightVersion: header.hindsightVersion,
     fromStandby: header.fromStandby,
+    contentScan: header.contentScan ?? null,
   });
 }
 
@@ -135,6 +137,7 @@ type ContentPart =
   | "tablespaces"
   | "databases"
   | "sizeBytes"
+  | "deltaSizeBytes"
   | "fileCount"
   | "repositorySizeBytes"
   | "pageErrors";
@@ -147,6 +150,7 @@ function parseContentPart(fields: JsonFields): Pick<ManifestHeader, ContentPart>
     tablespaces: fields.array("tablespaces").map(parseTablespace),
     databases: fields.array("databases").map(parseDatabase),
     sizeBytes: fields.integer("sizeBytes"),
+    deltaSizeBytes: fields.integer("deltaSizeBytes"),
     fileCount: fields.integer("fileCount"),
     repositorySizeBytes: fields.integer("repositorySizeBytes"),
     pageErrors: fields.array("pageErrors").map(parsePageErrors),
@@ -159,7 +163,8 @@ type OriginPart =
   | "dataDirectory"
   | "binDirectory"
   | "hindsightVersion"
-  | "fromStandby";
+  | "fromStandby"
+  | "contentScan";
 
 function parseOriginPart(fields: JsonFields): Pick<ManifestHeader, OriginPart> {
   return {
@@ -169,6 +174,7 @@ function parseOriginPart(fields: JsonFields): Pick<ManifestHeader, OriginPart> {
     binDirectory: fields.optional("binDirectory", (from, key) => from.text(key)),
     hindsightVersion: fields.text("hindsightVersion"),
     fromStandby: fields.boolean("fromStandby"),
+    contentScan: fields.optional("contentScan", (from, key) => from.text(key)),
   };
 }
 

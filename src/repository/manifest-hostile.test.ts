@@ -24,11 +24,12 @@ async function writeHostile(fixture: Fixture, frames: Frames): Promise<void> {
     key: MANIFEST_KEY,
     fields: Buffer.alloc(0),
   } as const;
-  const style = { header, sealer: plainSealer, compression: NONE.compression };
+  const begin = encodeObjectHeader(header, plainSealer);
+  const style = { seal: begin.seal, compression: NONE.compression };
   const pieces = frames.flatMap(([tag, text], number) =>
     encodeFrame(tag, Buffer.from(text), { style, number }),
   );
-  const bytes = Buffer.concat([encodeObjectHeader(header), ...pieces]);
+  const bytes = Buffer.concat([begin.bytes, ...pieces]);
   await store.put(MANIFEST_KEY, bytes);
   await commitBackup(repository, STANZA, LABEL, sha256(bytes).toString("hex"), context);
 }
@@ -84,7 +85,12 @@ test.each([
   ["an offset past a blob", FILE.replace("[[5,0,0,0]]", "[[5,0,0,1048576]]")],
   ["an extent of two numbers", FILE.replace("[[5,0,0,0]]", "[[5,0]]")],
   ["thousands of extents", FILE.replace("[[5,0,0,0]]", `[${"[5,0,0,0],".repeat(2000)}[5,0,0,0]]`)],
-  ["a map in no pack", FILE.replace('"extents":[[5,0,0,0]]', '"map":[9,0]')],
+  ["a map in no pack", FILE.replace('"extents":[[5,0,0,0]]', '"map":[9,0],"uses":[]')],
+  ["a map that uses no pack", FILE.replace('"extents":[[5,0,0,0]]', '"map":[0,0],"uses":[9]')],
+  [
+    "a map whose packs are not ascending",
+    FILE.replace('"extents":[[5,0,0,0]]', '"map":[0,0],"uses":[1,0]'),
+  ],
   ["extents and a map", FILE.replace('"extents"', '"map":[0,0],"extents"')],
   ["a negative size", FILE.replace('"sizeBytes":5', '"sizeBytes":-5')],
   ["a fraction", FILE.replace('"sizeBytes":5', '"sizeBytes":5.5')],

@@ -62,6 +62,8 @@ export interface ManifestHeader {
   readonly packs: readonly PackEntry[];
   /** Sum of all files. */
   readonly sizeBytes: number;
+  /** How much of it this backup stored itself; the rest is in packs of earlier ones. */
+  readonly deltaSizeBytes: number;
   readonly fileCount: number;
   /** Sum of the packs that this backup added. */
   readonly repositorySizeBytes: number;
@@ -72,6 +74,8 @@ export interface ManifestHeader {
   readonly binDirectory: string | undefined;
   readonly hindsightVersion: string;
   readonly fromStandby: boolean;
+  /** Why all files were compared by content, although there was a prior backup; else undefined. */
+  readonly contentScan: string | undefined;
 }
 
 /** A directory, a link or a file. What lies in a tablespace has paths below the link `pg_tblspc/<oid>`. */
@@ -88,8 +92,11 @@ export interface ManifestFile {
   readonly mode: number;
   readonly sizeBytes: number;
   readonly modifiedAt: Temporal.Instant;
-  /** The content's digest as codec/content-digest.ts defines it, 64 lower-case hexadecimal digits. */
-  readonly sha256: string;
+  /**
+   * The content's digest as codec/content-digest.ts defines it, 64 lower-case hexadecimal digits. Undefined for a file of
+   * which only some pages were read: its blobs prove each byte, and its extents say where each byte goes.
+   */
+  readonly sha256: string | undefined;
   readonly extents: FileExtents;
 }
 

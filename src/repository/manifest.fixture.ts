@@ -57,6 +57,7 @@ export const HEADER: ManifestHeader = {
     },
   ],
   sizeBytes: 8192 + 5,
+  deltaSizeBytes: 8192,
   fileCount: 2,
   repositorySizeBytes: 1000,
   pageErrors: [{ path: textPath("base/5/16384"), blocks: [3, 17] }],
@@ -66,6 +67,7 @@ export const HEADER: ManifestHeader = {
   binDirectory: undefined,
   hindsightVersion: "0.1.0",
   fromStandby: false,
+  contentScan: undefined,
 };
 
 export function directory(path: string): ManifestEntry {
@@ -102,7 +104,10 @@ export const ENTRIES: readonly ManifestEntry[] = [
       },
     ],
   }),
-  file(textPath("base/5/16385"), { extents: { pack: 1, blob: 2 } }),
+  file(textPath("base/5/16385"), {
+    sha256: undefined,
+    extents: { pack: 1, blob: 2, uses: [0, 1] },
+  }),
   file(textPath("base/5/é")),
   file(bytePath(Buffer.from("base/5/\xff\x01", "latin1")), { sizeBytes: 0, extents: [] }),
   directory("pg_tblspc"),

@@ -33,7 +33,7 @@ const LINES = [
   '{"directory":"base","mode":448}',
   '{"directory":"base/5","mode":448}',
   `{"file":"base/5/16384","mode":384,"sizeBytes":8197,"modifiedAt":"2026-11-21T02:40:00.123456789Z","sha256":"${HASH}","extents":[[8192],[5,1,63,4096]]}`,
-  `{"file":"base/5/16385","mode":384,"sizeBytes":5,"modifiedAt":"2026-11-21T02:40:00.123456789Z","sha256":"${HASH}","map":[1,2]}`,
+  `{"file":"base/5/16385","mode":384,"sizeBytes":5,"modifiedAt":"2026-11-21T02:40:00.123456789Z","sha256":null,"map":[1,2],"uses":[0,1]}`,
   `{"file":"base/5/é","mode":384,"sizeBytes":5,"modifiedAt":"2026-11-21T02:40:00.123456789Z","sha256":"${HASH}","extents":[[5,0,0,0]]}`,
   `{"file":{"hex":"626173652f352fff01"},"mode":384,"sizeBytes":0,"modifiedAt":"2026-11-21T02:40:00.123456789Z","sha256":"${HASH}","extents":[]}`,
   '{"directory":"pg_tblspc","mode":448}',
@@ -64,9 +64,9 @@ test("golden bytes of a manifest", async () => {
       '"tablespaces":[{"oid":16400,"name":"fast","location":"/srv/täble space"}],' +
       '"databases":[{"oid":5,"name":"postgres","isTemplate":false,"allowConnections":true,"tablespace":1663}],' +
       '"packTable":{"count":2,"sha256":"625761d37a264d93291f5620b59ae44c48e55c24687131a73cc67e1635e3d1c0"},' +
-      '"sizeBytes":8197,"fileCount":2,"repositorySizeBytes":1000,"pageErrors":[{"path":"base/5/16384","blocks":[3,17]}],' +
+      '"sizeBytes":8197,"deltaSizeBytes":8192,"fileCount":2,"repositorySizeBytes":1000,"pageErrors":[{"path":"base/5/16384","blocks":[3,17]}],' +
       '"annotations":{"reason":"before the upgrade"},"host":"db1","dataDirectory":"/var/lib/postgresql/18/main",' +
-      '"binDirectory":null,"hindsightVersion":"0.1.0","fromStandby":false}\n',
+      '"binDirectory":null,"hindsightVersion":"0.1.0","fromStandby":false,"contentScan":null}\n',
   );
   expect(found[1]).toBe(
     "PKTB " +
@@ -76,7 +76,7 @@ test("golden bytes of a manifest", async () => {
   expect(found[2]).toBe(`FILE ${LINES.join("\n")}\n`);
   expect(found[3]).toBe('DONE {"directories":5,"files":6,"links":1,"sizeBytes":8217}\n');
   expect(sha256(bytes).toString("hex")).toBe(
-    "9119550eace838a7ca099f7f89f6a1abf09e1c4668e5c2493a3321cb7f5988f2",
+    "d72293ba383eace1f36516116e36aaa78d554d0c80fea82441097358b025c333",
   );
 });
 
@@ -201,7 +201,7 @@ test.each<[string, readonly ManifestEntry[]]>([
   ["absolute", [file(textPath("/etc/passwd"))]],
   ["homeless", [file(textPath("base/1"))]],
   ["half covered", [file(textPath("a"), { sizeBytes: 6 })]],
-  ["in an unknown pack", [file(textPath("a"), { extents: { pack: 2, blob: 0 } })]],
+  ["in an unknown pack", [file(textPath("a"), { extents: { pack: 2, blob: 0, uses: [] } })]],
 ])("the writer refuses %s entries and stores nothing", async (_what, entries) => {
   const fixture = await createFixture();
   await expect(writeEntries(fixture, entries)).rejects.toThrow(RangeError);

@@ -81,12 +81,12 @@ export async function writeManifest(
     key,
     fields: Buffer.alloc(0),
   };
-  const { compression } = options;
-  const style: FrameStyle = { header: objectHeader, sealer: repository.sealer, compression };
+  const { bytes, seal } = encodeObjectHeader(objectHeader, repository.sealer);
+  const style: FrameStyle = { seal, compression: options.compression };
   const hash = createHash("sha256");
   let sizeBytes = 0;
   async function* content(): AsyncGenerator<Uint8Array, void, undefined> {
-    for await (const piece of encodeManifest(style, header, entries)) {
+    for await (const piece of encodeManifest(style, { bytes, header }, entries)) {
       hash.update(piece);
       sizeBytes += piece.length;
       yield piece;
@@ -102,7 +102,7 @@ export async function writeManifest(
 
 async function* encodeManifest(
   style: FrameStyle,
-  header: ManifestHeader,
+  { bytes, header }: { readonly bytes: Uint8Array; readonly header: ManifestHeader },
   entries: Entries,
 ): AsyncGenerator<Uint8Array, void, undefined> {
   let number = 0;
@@ -115,7 +115,7 @@ async function* encodeManifest(
   const packTable = { count: packLines.length, sha256: hashLines(packLines) };
   const headerLine = `${formatHeaderLine(header, packTable)}\n`;
   requireReadable(headerLine, header);
-  yield encodeObjectHeader(style.header);
+  yield bytes;
   yield* frame("HEAD", headerLine);
   for await (const lines of gather(packLines)) yield* frame("PKTB", lines);
   const sequence = new EntrySequence();
@@ -248,8 +248,9 @@ async function openManifest(
       },
     );
   }
-  const expected = { type: "MANI", key, repositoryId: repository.id, fieldsSizeBytes: 0 } as const;
-  const frames = new FrameReader(reader, reader.takeHeader(expected), repository.sealer);
+  const { id: repositoryId, sealer } = repository;
+  const expected = { type: "MANI", key, repositoryId, fieldsSizeBytes: 0, sealer } as const;
+  const frames = new FrameReader(reader, reader.takeHeader(expected));
   const head = await frames.next({ HEAD: FRAME_SIZE_MAX_BYTES });
   const { header, packTable } = parseStored(key, () => {
     const [line, ...rest] = splitLines(head);

@@ -10,10 +10,9 @@
 import { MIB } from "../base/limits.ts";
 import { compress, type CompressionChoice, expand } from "../codec/compress.ts";
 import { crc32c } from "../codec/digest.ts";
-import type { Sealer } from "../codec/seal.ts";
 import { errorMessage } from "../base/errors.ts";
 import { corrupt } from "./corrupt.ts";
-import { type ObjectHeader, sealContext } from "./object-header.ts";
+import type { DecodedHeader, PieceSeal } from "./object-header.ts";
 import type { ObjectReader } from "./object-reader.ts";
 
 /** What a frame holds: JSON of a fact, WAL, a section of a manifest, part of a WAL index, lines of a catalogue. */
@@ -26,8 +25,8 @@ const FRAME_HEADER_BYTES = 16;
 
 /** What the frames of one object have in common. */
 export interface FrameStyle {
-  readonly header: ObjectHeader;
-  readonly sealer: Sealer;
+  /** Of the object, from its header. */
+  readonly seal: PieceSeal;
   readonly compression: CompressionChoice;
 }
 
@@ -51,11 +50,11 @@ export function encodeFrame(
   { style, number }: { readonly style: FrameStyle; readonly number: number },
 ): readonly [Buffer, Uint8Array] {
   const compressed = compress(plain, style.compression);
-  const stored = style.sealer.seal(compressed, sealContext(style.header, `frame ${number}`));
   const head = Buffer.alloc(FRAME_HEADER_BYTES);
   head.write(tag, 0, "ascii");
-  head.writeUInt32LE(stored.length, 4);
+  head.writeUInt32LE(compressed.length + style.seal.overheadBytes, 4);
   head.writeUInt32LE(plain.length, 8);
+  const stored = style.seal.seal(compressed, { kind: "frame", number }, boundHead(head));
   head.writeUInt32LE(frameChecksum(number, head, stored), 12);
   return [head, stored];
 }
@@ -63,15 +62,13 @@ export function encodeFrame(
 /** Reads the frames of one object, one after the other. */
 export class FrameReader {
   readonly #reader: ObjectReader;
-  readonly #header: ObjectHeader;
-  readonly #sealer: Sealer;
+  readonly #header: DecodedHeader;
   #number = 0;
 
   /** @param reader stands at the first frame. */
-  constructor(reader: ObjectReader, header: ObjectHeader, sealer: Sealer) {
+  constructor(reader: ObjectReader, header: DecodedHeader) {
     this.#reader = reader;
     this.#header = header;
-    this.#sealer = sealer;
   }
 
   /**
@@ -96,16 +93,17 @@ export class FrameReader {
     if (head.readUInt32LE(12) !== frameChecksum(this.#number, head, stored)) {
       throw this.#damaged(offsetBytes, "does not match its checksum");
     }
-    const plain = this.#decode(stored, plainSizeBytes, offsetBytes);
+    const plain = this.#decode(head, stored, offsetBytes);
     this.#number += 1;
     return { tag, plain, offsetBytes };
   }
 
-  #decode(stored: Buffer, plainSizeBytes: number, offsetBytes: number): Buffer {
+  #decode(head: Buffer, stored: Buffer, offsetBytes: number): Buffer {
+    const { seal, compression } = this.#header;
     try {
-      const context = sealContext(this.#header, `frame ${this.#number}`);
-      const opened = this.#sealer.open(stored, context);
-      return expand(opened, this.#header.compression, plainSizeBytes);
+      const piece = { kind: "frame", number: this.#number } as const;
+      const opened = seal.open(stored, piece, boundHead(head));
+      return expand(opened, compression, head.readUInt32LE(8));
     } catch (cause) {
       throw this.#damaged(offsetBytes, errorMessage(cause), cause);
     }
@@ -119,7 +117,12 @@ export class FrameReader {
 function frameChecksum(number: number, head: Buffer, stored: Uint8Array): number {
   const place = Buffer.alloc(4);
   place.writeUInt32LE(number);
-  return crc32c(stored, crc32c(head.subarray(0, 12), crc32c(place)));
+  return crc32c(stored, crc32c(boundHead(head), crc32c(place)));
+}
+
+/** Tag and sizes, without the checksum. */
+function boundHead(head: Buffer): Buffer {
+  return head.subarray(0, 12);
 }
 
 /** The most that compression and sealing may add. */

@@ -7,14 +7,9 @@ import { crc32c, PAGE_HASH_BYTES } from "../codec/digest.ts";
 import { failure } from "../model/failure.ts";
 import type { StanzaName } from "../model/stanza.ts";
 import type { ObjectKey } from "../storage/object-store.ts";
-import { corrupt } from "./corrupt.ts";
+import { corrupt, parseStored } from "./corrupt.ts";
 import { packKey } from "./keys.ts";
-import {
-  type DecodedHeader,
-  decodeObjectHeader,
-  HEADER_SIZE_MAX_BYTES,
-  sealContext,
-} from "./object-header.ts";
+import { type DecodedHeader, decodeObjectHeader, HEADER_SIZE_MAX_BYTES } from "./object-header.ts";
 import {
   decodeDirectory,
   decodeFooter,
@@ -68,6 +63,7 @@ export class PackReader {
       key,
       repositoryId: repository.id,
       fieldsSizeBytes: PACK_FIELDS_BYTES,
+      sealer: repository.sealer,
     });
     const pageSizeBytes = decodePackFields(header.fields, key);
     const tail = await readTail(source, entry.blobCount);
@@ -81,9 +77,11 @@ export class PackReader {
         offsetBytes: footer.directoryOffsetBytes,
       });
     }
-    const plain = Buffer.from(repository.sealer.open(stored, sealContext(header, "directory")));
     const place = { footer, headerSizeBytes: header.sizeBytes, key };
-    const directory = decodeDirectory(plain, place);
+    const directory = parseStored(key, () => {
+      const plain = header.seal.open(stored, { kind: "directory", number: 0 });
+      return decodeDirectory(Buffer.from(plain), place);
+    });
     return new PackReader({ repository, context, header, pageSizeBytes, directory });
   }
 
@@ -160,8 +158,7 @@ export class PackReader {
 
   #unseal(stored: Buffer, origin: PackedBlob["origin"]): Uint8Array {
     try {
-      const place = sealContext(this.#pack.header, `blob ${origin.blob}`);
-      return this.#pack.repository.sealer.open(stored, place);
+      return this.#pack.header.seal.open(stored, { kind: "blob", number: origin.blob });
     } catch (cause) {
       throw damagedBlob(origin, errorMessage(cause), cause);
     }
@@ -175,8 +172,9 @@ export class PackReader {
         offsetBytes,
       });
     }
-    const piece = sealContext(this.#pack.header, `hashes ${blob}`);
-    const hashes = Buffer.from(this.#pack.repository.sealer.open(stored, piece));
+    const hashes = parseStored(this.#key, () =>
+      Buffer.from(this.#pack.header.seal.open(stored, { kind: "hashes", number: blob })),
+    );
     const pageCount = Math.ceil(entry.plainSizeBytes / this.#pack.pageSizeBytes);
     if (hashes.length === pageCount * PAGE_HASH_BYTES) return hashes;
     throw corrupt(this.#key, `blob ${blob} has page hashes for another number of pages`, {

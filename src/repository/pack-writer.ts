@@ -13,7 +13,7 @@ import type { PutOutcome } from "../storage/object-store.ts";
 import { encodeBlob, type EncodedBlob } from "./blob.ts";
 import { ByteChannel } from "./byte-channel.ts";
 import { packKey } from "./keys.ts";
-import { encodeObjectHeader, type ObjectHeader, sealContext } from "./object-header.ts";
+import { type EncodedHeader, encodeObjectHeader, type ObjectHeader } from "./object-header.ts";
 import {
   type DirectoryEntry,
   encodeDirectory,
@@ -152,18 +152,17 @@ interface PackIdentity {
 /** One pack while it is written. */
 class OpenPack {
   readonly #identity: PackIdentity;
-  readonly #repository: Repository;
+  readonly #header: EncodedHeader;
   readonly #channel = new ByteChannel(QUEUE_SIZE_MAX_BYTES);
   readonly #hash: Hash = createHash("sha256");
   readonly #directory: DirectoryEntry[] = [];
   readonly #pageHashes: Uint8Array[] = [];
   readonly #put: Promise<Settled<PutOutcome>>;
   #sizeBytes = 0;
-  #headerChecksum = 0;
 
   private constructor(identity: PackIdentity, repository: Repository, { signal }: Context) {
     this.#identity = identity;
-    this.#repository = repository;
+    this.#header = encodeObjectHeader(identity.header, repository.sealer);
     const put = repository.store.put(identity.header.key, this.#channel, { signal });
     // A store that fails or already has the key may never read the rest: then nobody may wait for it to.
     this.#put = settle(put).finally(() => this.#channel.close());
@@ -175,9 +174,7 @@ class OpenPack {
     context: Context,
   ): Promise<OpenPack> {
     const pack = new OpenPack(identity, repository, context);
-    const header = encodeObjectHeader(identity.header);
-    pack.#headerChecksum = header.readUInt32LE(header.length - 4);
-    await pack.#write(header);
+    await pack.#write(pack.#header.bytes);
     return pack;
   }
 
@@ -189,8 +186,9 @@ class OpenPack {
 
   async append(encoded: EncodedBlob): Promise<BlobRef> {
     const blob = this.#directory.length;
-    const stored = this.#seal(encoded.stored, `blob ${blob}`);
-    const hashes = this.#seal(encoded.pageHashes, `hashes ${blob}`);
+    const { seal } = this.#header;
+    const stored = seal.seal(encoded.stored, { kind: "blob", number: blob });
+    const hashes = seal.seal(encoded.pageHashes, { kind: "hashes", number: blob });
     this.#directory.push({
       offsetBytes: this.#sizeBytes,
       storedSizeBytes: stored.length,
@@ -210,7 +208,8 @@ class OpenPack {
     const hashesOffsetBytes = this.#sizeBytes;
     await this.#write(Buffer.concat(this.#pageHashes));
     const directoryOffsetBytes = this.#sizeBytes;
-    const directory = this.#seal(encodeDirectory(this.#directory), "directory");
+    const plain = encodeDirectory(this.#directory);
+    const directory = this.#header.seal.seal(plain, { kind: "directory", number: 0 });
     await this.#write(directory);
     const footer = {
       hashesOffsetBytes,
@@ -218,7 +217,7 @@ class OpenPack {
       directorySizeBytes: directory.length,
       blobCount: this.#directory.length,
       directoryChecksum: crc32c(directory),
-      headerChecksum: this.#headerChecksum,
+      headerChecksum: this.#header.checksum,
     };
     await this.#write(encodeFooter(footer));
     this.#channel.end();
@@ -231,10 +230,6 @@ class OpenPack {
   async discard(reason: unknown): Promise<void> {
     this.#channel.fail(reason);
     await this.#put;
-  }
-
-  #seal(plain: Uint8Array, piece: string): Uint8Array {
-    return this.#repository.sealer.seal(plain, sealContext(this.#identity.header, piece));
   }
 
   async #write(bytes: Uint8Array): Promise<void> {

@@ -3,7 +3,7 @@
 import type { Context } from "../base/context.ts";
 import { failure } from "../model/failure.ts";
 import { listAll, listNames, type ObjectStore } from "../storage/object-store.ts";
-import { PROBE_PREFIX } from "./keys.ts";
+import { KEYS_PREFIX, PROBE_PREFIX } from "./keys.ts";
 
 /** What the trial of a store found. A store without both serves one writer only. */
 export interface ProbeVerdict {
@@ -17,13 +17,13 @@ export interface ProbeVerdict {
 const FOREIGN_LOOK_MAX = 20;
 
 /**
- * Refuses a place that holds anything but what a trial left behind.
+ * Refuses a place that holds anything but what a trial, or a creation that did not come to its end, left behind.
  *
  * @throws {HindsightError} `REPOSITORY_FOREIGN`
  */
 export async function refuseForeign(store: ObjectStore, { signal }: Context): Promise<void> {
   const names = await listNames(store, "", { signal });
-  const strange = names.filter((name) => name !== PROBE_PREFIX);
+  const strange = names.filter((name) => name !== PROBE_PREFIX && name !== KEYS_PREFIX);
   if (strange.length === 0) return;
   const mark = await findPgbackrestMark(store, strange, signal);
   if (mark !== undefined) {

@@ -120,7 +120,7 @@ export async function getWalFile(
   });
   if (!reader) return undefined;
   const header = takeWalHeader(archive, name, reader);
-  return await decodeWalBody(reader, { header, sealer: archive.repository.sealer });
+  return await decodeWalBody(reader, header);
 }
 
 /** Whether a file is there, without reading it. The size is that of the stored object. */
@@ -294,6 +294,7 @@ function takeWalHeader(archive: WalArchive, name: string, reader: ObjectReader):
     key,
     repositoryId: repository.id,
     fieldsSizeBytes: WAL_FIELDS_BYTES,
+    sealer: repository.sealer,
   });
   const wal = parseStored(key, () => decodeWalFields(header));
   const isSegment = parseArchiveFileName(name).kind === "segment";

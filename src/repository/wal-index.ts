@@ -40,6 +40,7 @@ const SEGMENT_OR_INDEX = /\/([0-9A-F]{24})(?:\.index-([1-9][0-9]{0,8}))?$/;
  * @param name of the segment, 24 digits.
  * @returns `exists` when there is one already, whatever it holds: it was made from the same segment.
  * @throws {HindsightError} `WAL_SEGMENT_NAME_INVALID`, and what the store throws.
+ * @throws {RangeError} for an index that no reader would accept. Nothing is stored then.
  */
 export async function putWalIndex(
   archive: WalArchive,
@@ -48,7 +49,10 @@ export async function putWalIndex(
 ): Promise<PutOutcome> {
   const { repository } = archive;
   const key = walIndexKey(prefixOf(archive), name, index.builderVersion);
-  const bytes = encodeIndexObject(archive, { key, name, plain: encodeWalIndex(index) });
+  const plain = encodeWalIndex(index);
+  // Whoever cannot read it has no other, and it would be there for ever: the reader's own parser is the judge.
+  decodeWalIndex(plain);
+  const bytes = encodeIndexObject(archive, { key, name, plain });
   return await repository.store.put(key, bytes, { signal: context.signal });
 }
 
@@ -73,9 +77,10 @@ export async function getWalIndex(
     key,
     repositoryId: repository.id,
     fieldsSizeBytes: FIELDS_BYTES,
+    sealer: repository.sealer,
   });
   const plainSizeBytes = takePlainSize(archive, name, header);
-  const frames = new FrameReader(reader, header, repository.sealer);
+  const frames = new FrameReader(reader, header);
   const pieces: Buffer[] = [];
   for (let rest = plainSizeBytes; rest > 0;) {
     const { plain } = await frames.next({ WIDX: Math.min(rest, FRAME_SIZE_MAX_BYTES) });
@@ -181,8 +186,9 @@ function encodeIndexObject(
     key,
     fields,
   };
-  const style = { header, sealer: repository.sealer, compression: COMPRESSION };
-  const pieces: Uint8Array[] = [encodeObjectHeader(header)];
+  const { bytes, seal } = encodeObjectHeader(header, repository.sealer);
+  const style = { seal, compression: COMPRESSION };
+  const pieces: Uint8Array[] = [bytes];
   for (let number = 0; number * FRAME_SIZE_MAX_BYTES < plain.length; number += 1) {
     const begin = number * FRAME_SIZE_MAX_BYTES;
     const part = plain.subarray(begin, begin + FRAME_SIZE_MAX_BYTES);

@@ -2,7 +2,7 @@
 // the same form, a header with the file's identity and frames of at most 16 MiB. Which key a file has, and what happens
 // when it is there already: wal-archive.ts.
 //
-// Fields of the header (format 1):
+// Fields of the header (format 1), sealed with it where the repository is encrypted:
 // offset  size  type   meaning
 // 0       32    bytes  SHA-256 of the file
 // 32      8     u64    size of the file
@@ -71,8 +71,9 @@ export function* encodeWalObject(source: WalObjectSource): Generator<Uint8Array,
       timeline: parseTimelineDigits(source.name.slice(0, 8)),
     }),
   };
-  yield encodeObjectHeader(header);
-  const style = { header, sealer: source.sealer, compression: source.compression };
+  const { bytes, seal } = encodeObjectHeader(header, source.sealer);
+  yield bytes;
+  const style = { seal, compression: source.compression };
   for (let number = 0; number * FRAME_SIZE_MAX_BYTES < plain.length; number += 1) {
     const begin = number * FRAME_SIZE_MAX_BYTES;
     yield* encodeFrame("WALD", plain.subarray(begin, begin + FRAME_SIZE_MAX_BYTES), {
@@ -118,12 +119,9 @@ export function decodeWalFields({ key, fields }: DecodedHeader): WalObjectHeader
  * @returns exactly the bytes that were stored: size and SHA-256 are verified.
  * @throws {HindsightError} `OBJECT_CORRUPT`
  */
-export async function decodeWalBody(
-  reader: ObjectReader,
-  { header, sealer }: { readonly header: DecodedHeader; readonly sealer: Sealer },
-): Promise<Buffer> {
+export async function decodeWalBody(reader: ObjectReader, header: DecodedHeader): Promise<Buffer> {
   const { plainSizeBytes, sha256: expected } = decodeWalFields(header);
-  const frames = new FrameReader(reader, header, sealer);
+  const frames = new FrameReader(reader, header);
   const pieces: Buffer[] = [];
   for (let rest = plainSizeBytes; rest > 0;) {
     const frameSizeBytes = Math.min(rest, FRAME_SIZE_MAX_BYTES);

@@ -1,5 +1,6 @@
 // Proof that the right blobs went to the right places of a file: the digest that the backup recorded. Every blob or page
-// was proven by a hash of its own when it was read.
+// was proven by a hash of its own when it was read. A file of which the backup read only some pages has no digest: there the
+// manifest's extents alone say what goes where.
 import { ContentDigest, DIGEST_CHUNK_BYTES } from "../codec/content-digest.ts";
 import { sha256 } from "../codec/digest.ts";
 import { type BytePath, showPath } from "../model/byte-path.ts";
@@ -10,8 +11,8 @@ import type { Piece } from "./blob-uses.ts";
 export interface ExpectedContent {
   readonly path: BytePath;
   readonly sizeBytes: number;
-  /** As codec/content-digest.ts defines it, in hexadecimal. */
-  readonly sha256: string;
+  /** As codec/content-digest.ts defines it, in hexadecimal; undefined when the backup never saw the file whole. */
+  readonly sha256: string | undefined;
 }
 
 /** Whether a piece is exactly one of the chunks that a file's digest is made of. */
@@ -50,6 +51,7 @@ export class ContentProof {
   async prove(
     readBack: (offsetBytes: number, lengthBytes: number) => Promise<Uint8Array>,
   ): Promise<void> {
+    if (this.#expected.sha256 === undefined) return;
     const digest = new ContentDigest();
     for (const [chunk, known] of this.#chunks.entries()) {
       const offsetBytes = chunk * DIGEST_CHUNK_BYTES;
@@ -69,12 +71,12 @@ export function contentDigest(content: Uint8Array): string {
   return digest.finish();
 }
 
-/** @throws {HindsightError} `OBJECT_CORRUPT` unless the digest is the one that the backup recorded. */
+/** @throws {HindsightError} `OBJECT_CORRUPT` unless the digest is the one that the backup recorded, if it did. */
 export function proveDigest(
   { path, sha256: expected }: Pick<ExpectedContent, "path" | "sha256">,
   found: string,
 ): void {
-  if (found === expected) return;
+  if (expected === undefined || found === expected) return;
   throw failure(
     "OBJECT_CORRUPT",
     `${showPath(path)} does not have the content that was backed up`,

@@ -7,7 +7,7 @@ import type { ManifestFile } from "../repository/manifest.ts";
 import type { PackEntry } from "../repository/pack-format.ts";
 import type { PackReader } from "../repository/pack-reader.ts";
 import { type BlobUse, blobUses } from "./blob-uses.ts";
-import type { PackShelf } from "./pack-shelf.ts";
+import type { PackShelf } from "../repository/pack-shelf.ts";
 
 /** A file and where its bytes are. */
 export interface PlannedFile {
@@ -49,8 +49,9 @@ export async function planFile(
   };
 }
 
-/** Whether a file is made in one go by a worker. */
+/** Whether a file is made in one go by a worker, which proves it by its digest. */
 export function isSmall({ entry, uses, holes }: PlannedFile): boolean {
+  if (entry.sha256 === undefined) return false;
   if (entry.sizeBytes === 0) return true;
   return (
     entry.sizeBytes <= DIGEST_CHUNK_BYTES &&

@@ -29,7 +29,7 @@ import { AUTO_CONF_FILE, FileWriter, NOT_WRITTEN, type WriterOptions } from "./f
 import { unfinished } from "./interruption.ts";
 import { denied } from "./location.ts";
 import { MARKER_FILE } from "./marker.ts";
-import { PackShelf } from "./pack-shelf.ts";
+import { PackShelf } from "../repository/pack-shelf.ts";
 import { CONTROL_FILE, Places, topMode } from "./places.ts";
 import type { RestorePlan } from "./plan.ts";
 import { readBelongings } from "./prune.ts";

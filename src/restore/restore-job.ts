@@ -14,7 +14,7 @@ export interface SmallFile {
   readonly path: BytePath;
   readonly sizeBytes: number;
   /** As codec/content-digest.ts defines it, in hexadecimal. */
-  readonly sha256: string;
+  readonly sha256: string | undefined;
   /** Permission bits. */
   readonly mode: number;
   /** Milliseconds since 1970. */

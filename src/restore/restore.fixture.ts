@@ -292,6 +292,7 @@ function buildHeader(
     settings: { TimeZone: "Europe/Paris" },
     tablespaces: [],
     databases: [],
+    deltaSizeBytes: facts.sizeBytes,
     repositorySizeBytes: facts.sizeBytes,
     pageErrors: [],
     annotations: {},
@@ -300,6 +301,7 @@ function buildHeader(
     binDirectory: undefined,
     hindsightVersion: "0.1.0",
     fromStandby: false,
+    contentScan: undefined,
     ...parts.header,
   };
 }

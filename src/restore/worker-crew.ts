@@ -4,7 +4,7 @@ import type { Context } from "../base/context.ts";
 import { WorkerPool } from "../base/worker-pool.ts";
 import type { PackedBlob } from "../repository/packed-blob.ts";
 import type { BlobUse } from "./blob-uses.ts";
-import type { PackShelf } from "./pack-shelf.ts";
+import type { PackShelf } from "../repository/pack-shelf.ts";
 import type { RestoreAnswer, RestoreJob } from "./restore-job.ts";
 
 /** Fetches blobs, and runs jobs on them. */

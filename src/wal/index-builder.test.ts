@@ -1,7 +1,8 @@
 import { describe, expect, test } from "vitest";
-import { END_FLAGS, type RowCounts, type WalIndex } from "./index-content.ts";
-import { buildWalIndex, indexRest } from "./index-builder.ts";
+import type { WalIndex } from "./index-content.ts";
+import { buildWalIndex, indexRest, type IndexRest } from "./index-builder.ts";
 import {
+  committedRows,
   confirmation,
   DELETE_IS_PARTITION_MOVE,
   DELETE_IS_SUPER,
@@ -14,75 +15,16 @@ import {
   ITEMS,
   multiInsertion,
   nearSegmentEnd,
+  NOTHING,
   ORDERS,
   rowLock,
   update,
 } from "./index.fixture.ts";
-import {
-  type DraftRecord,
-  filler,
-  restorePoint,
-  runningTransactions,
-  transactionEnd,
-  WalBuilder,
-} from "./wal.fixture.ts";
+import { RESOURCE_MANAGER } from "./resource-manager/ids.ts";
+import { RECORDS_18 } from "./resource-manager/records.fixture.ts";
+import { type DraftRecord, filler, transactionEnd, WalBuilder } from "./wal.fixture.ts";
 
 const AT = "2026-11-21T08:00:00.123456Z";
-const NOTHING: RowCounts = {
-  inserted: 0,
-  updated: 0,
-  deleted: 0,
-  movedIn: 0,
-  movedOut: 0,
-  pages: 0,
-};
-
-/** Rows by relfilenode of every committed transaction, summed over segments as a reader does it. */
-function committedRows(indexes: readonly WalIndex[]): Record<string, RowCounts> {
-  const open = new Map<number, Map<number, RowCounts>>();
-  const committed: Record<string, RowCounts> = {};
-  for (const index of indexes) {
-    const rowsOf = (place: number): readonly (readonly [number, RowCounts])[] =>
-      (index.patterns[place] ?? []).map(({ relation, ...rows }) => [
-        index.relations[relation]?.relfilenode ?? 0,
-        rows,
-      ]);
-    for (let row = 0; row < index.ends.count; row += 1) {
-      const xid = index.ends.xid[row] ?? 0;
-      const parts = [xid, ...(index.endDetails.get(row)?.subtransactions ?? [])];
-      const isCommit = ((index.ends.flags[row] ?? 0) & END_FLAGS.aborted) === 0;
-      const all = [
-        ...rowsOf(index.ends.pattern[row] ?? 0),
-        ...parts.flatMap((part) => [...(open.get(part) ?? [])]),
-      ];
-      for (const part of parts) open.delete(part);
-      for (const [relfilenode, rows] of isCommit ? all : []) {
-        const name = `${xid}/${relfilenode}`;
-        committed[name] = sum(committed[name] ?? NOTHING, rows);
-      }
-    }
-    for (const { xid, pattern } of index.open) {
-      const rows = open.get(xid) ?? new Map<number, RowCounts>();
-      for (const [relfilenode, more] of rowsOf(pattern)) {
-        rows.set(relfilenode, sum(rows.get(relfilenode) ?? NOTHING, more));
-      }
-      open.set(xid, rows);
-    }
-  }
-  return committed;
-}
-
-function sum(left: RowCounts, right: RowCounts): RowCounts {
-  return {
-    inserted: left.inserted + right.inserted,
-    updated: left.updated + right.updated,
-    deleted: left.deleted + right.deleted,
-    movedIn: left.movedIn + right.movedIn,
-    movedOut: left.movedOut + right.movedOut,
-    pages: left.pages + right.pages,
-  };
-}
-
 function write(...records: readonly DraftRecord[]): readonly WalIndex[] {
   const builder = new WalBuilder();
   for (const record of records) builder.append(record);
@@ -131,7 +73,7 @@ describe("rows", () => {
     expect(committedRows(indexes)).toEqual({ "700/16384": { ...NOTHING, inserted: 1 } });
   });
 
-  test("that move to another partition are neither deleted nor inserted", () => {
+  test("that move to another partition are marked where they leave, and come in like any other", () => {
     const indexes = write(
       deletion({ xid: 700, flags: DELETE_IS_PARTITION_MOVE }),
       deletion({ xid: 701 }),
@@ -143,7 +85,7 @@ describe("rows", () => {
     );
     expect(committedRows(indexes)).toEqual({
       "700/16384": { ...NOTHING, movedOut: 1 },
-      "700/16390": { ...NOTHING, movedIn: 1, inserted: 1 },
+      "700/16390": { ...NOTHING, inserted: 2 },
       "701/16384": { ...NOTHING, deleted: 1 },
       "701/16390": { ...NOTHING, inserted: 1 },
     });
@@ -189,62 +131,64 @@ test("blocks are listed once, in order, by relation and fork", () => {
   ]);
 });
 
-describe("a segment boundary", () => {
-  const drafts: readonly (readonly [string, DraftRecord])[] = [
-    ["an insertion", insertion({ xid: 700, block: 5 })],
-    ["a multi-insertion", multiInsertion({ xid: 700, rows: 60 })],
-    ["an update", update({ xid: 700 })],
-    ["a deletion", deletion({ xid: 700 })],
-    ["a commit", transactionEnd("commit", 699, AT)],
-    ["a commit with subtransactions", transactionEnd("commit", 699, AT, [690, 691, 692])],
-    ["a rollback", transactionEnd("abort", 699, AT)],
-    ["a restore point", restorePoint("before_disaster", AT)],
-    [
-      "running transactions",
-      runningTransactions({
-        xids: [699, 700],
-        overflowed: true,
-        nextXid: 701,
-        oldestRunningXid: 699,
-      }),
-    ],
-    ["a long message", filler(20_000)],
-  ];
+describe("pg_class", () => {
+  /** A golden record, with other bytes in place of some. */
+  const golden = (name: "relationMap" | "classInsert", from = "", to = ""): DraftRecord => {
+    const bytes = Buffer.from(RECORDS_18[name].replace(from, to), "hex");
+    return {
+      resourceManager: bytes[17] ?? 0,
+      operation: bytes[16] ?? 0,
+      xid: 700,
+      body: bytes.subarray(24),
+    };
+  };
+  const [own, rewritten] = ["eb04000005000000", "3140000005000000"].map(
+    (relation) => "7f06000005000000" + relation.slice(0, 8),
+  ) as [string, string];
+  const namesOf = ({ events }: WalIndex): readonly string[] =>
+    events.flatMap((event) => (event.kind === "classRow" ? [event.name] : []));
+  const intoRewritten = golden("classInsert", own, rewritten);
 
-  test.each(drafts)("at any place of %s changes nothing", (_, draft) => {
-    const whole = [
-      insertion({ xid: 699 }),
-      draft,
-      insertion({ xid: 700 }),
-      transactionEnd("commit", 700, AT, [688]),
-      transactionEnd("commit", 699, AT),
-    ];
-    const reference = summarise(write(...whole));
-    const length = 24 + draft.body.length;
-    const step = length > 1000 ? 1024 : 8;
-    for (let available = 8; available <= length + 8; available += step) {
-      const builder = nearSegmentEnd(Math.min(available, 8000) + 48);
-      for (const record of whole) builder.append(record);
-      const indexes = indexesOf(builder);
-      expect(indexes).toHaveLength(2);
-      expect({ available, found: summarise(indexes) }).toEqual({ available, found: reference });
-      expect(indexes[1]?.first?.previous).toBe(indexes[0]?.last?.lsn);
-    }
-  });
-
-  test("between the halves of a move to another partition is no boundary", () => {
+  test("that was rewritten is known by the map of relations, in later segments too", () => {
     const builder = new WalBuilder();
-    builder.append(deletion({ xid: 700, flags: DELETE_IS_PARTITION_MOVE }));
+    builder.append(golden("classInsert"));
+    builder.append(intoRewritten);
+    builder.append(golden("relationMap"));
+    builder.append(intoRewritten);
     builder.switchSegment();
-    builder.append(insertion({ xid: 700, relation: ITEMS }));
-    builder.append(insertion({ xid: 700, relation: ITEMS }));
-    builder.append(transactionEnd("commit", 700, AT));
-    expect(committedRows(indexesOf(builder))).toEqual({
-      "700/16384": { ...NOTHING, movedOut: 1 },
-      "700/16390": { ...NOTHING, movedIn: 1, inserted: 1 },
-    });
+    builder.append(intoRewritten);
+    builder.append(golden("relationMap", "eb04000031400000", "eb040000eb040000"));
+    builder.append(intoRewritten);
+    builder.switchSegment();
+    const indexes = indexesOf(builder);
+    expect(indexes.map(namesOf)).toEqual([["many1", "many1"], ["many1"]]);
+    expect(indexes.map(({ classFiles }) => classFiles)).toEqual([
+      [{ database: 5, relfilenode: 16_433 }],
+      [],
+    ]);
   });
 
+  test.each([
+    ["is copied with its database", 0, true],
+    ["is gone with its database", 700, false],
+  ])("%s", (_, xid, isKnown) => {
+    const copied = Buffer.alloc(16);
+    for (const [place, oid] of [6, 1663, 5, 1663].entries()) copied.writeUInt32LE(oid, 4 * place);
+    const dropped = Buffer.alloc(12);
+    for (const [place, oid] of [6, 1, 1663].entries()) dropped.writeUInt32LE(oid, 4 * place);
+    const main = (data: Buffer): Buffer => Buffer.concat([Buffer.from([255, data.length]), data]);
+    const { database } = RESOURCE_MANAGER;
+    const builder = new WalBuilder();
+    builder.append(golden("relationMap"));
+    builder.append({ resourceManager: database, operation: 0x00, xid: 0, body: main(copied) });
+    builder.append({ resourceManager: database, operation: 0x20, xid, body: main(dropped) });
+    const [index] = indexesOf(builder);
+    const known = index?.classFiles.map((each) => each.database);
+    expect(known).toEqual(isKnown ? [5, 6] : [5]);
+  });
+});
+
+describe("a segment boundary", () => {
   test("inside a record needs what the segment before left", () => {
     const builder = nearSegmentEnd(40);
     builder.append(filler(500));
@@ -261,7 +205,6 @@ describe("a segment boundary", () => {
       lastRecord: undefined,
       unfinished: undefined,
       nextXid: undefined,
-      moving: [],
     };
     expect(buildWalIndex(segment, { ...source, previous: foreign })).toBeUndefined();
   });
@@ -269,7 +212,8 @@ describe("a segment boundary", () => {
   test("inside a long record keeps its first 64 KiB only, and says so", () => {
     const builder = nearSegmentEnd(40);
     builder.append(filler(100));
-    builder.append(filler(3 * 1024 * 1024));
+    const { generic } = RESOURCE_MANAGER;
+    builder.append({ ...filler(3 * 1024 * 1024), resourceManager: generic });
     builder.append(insertion({ xid: 700 }));
     builder.append(transactionEnd("commit", 700, AT));
     const segments = builder.segments();
@@ -280,22 +224,47 @@ describe("a segment boundary", () => {
     expect(two.unfinished?.bytes).toHaveLength(64 * 1024);
     expect(indexRest(two)).toBeUndefined();
   });
-});
 
-/** What must be the same wherever segments begin. Fillers write no rows and no facts. */
-function summarise(indexes: readonly WalIndex[]): unknown {
-  return {
-    rows: committedRows(indexes),
-    ends: indexes.flatMap(({ ends, endDetails }) =>
-      Array.from(ends.xid, (xid, row) => [
-        xid,
-        ends.flags[row],
-        ends.at[row],
-        endDetails.get(row)?.subtransactions,
-      ]),
-    ),
-    events: indexes.flatMap(({ events }) =>
-      events.map((event) => ({ ...event, lsn: undefined, endLsn: undefined })),
-    ),
-  };
-}
+  test("inside a long message needs the index before it alone", () => {
+    const builder = nearSegmentEnd(40);
+    builder.append(filler(3 * 1024 * 1024));
+    builder.append(insertion({ xid: 700 }));
+    const indexes = indexesOf(builder);
+    expect(indexes.map(({ first }) => first !== undefined)).toEqual([
+      true,
+      false,
+      false,
+      false,
+      true,
+    ]);
+    for (const { unfinished, isUnfinishedCut } of indexes) {
+      expect(isUnfinishedCut).toBe(false);
+      expect(unfinished?.bytes.length ?? 0).toBeLessThanOrEqual(64 * 1024);
+    }
+    expect(indexes.at(-1)?.first?.previous).toBe(indexes[0]?.last?.lsn);
+    expect(indexes.at(-1)?.end?.reason).toBe("zeros");
+  });
+
+  test("inside a long message leaves its checksum to be proven at its end", () => {
+    const builder = nearSegmentEnd(40);
+    builder.append(filler(3 * 1024 * 1024));
+    builder.append(insertion({ xid: 700 }));
+    const segments = [...builder.segments()];
+    segments[2]?.[1].writeUInt8(0x62, 500_000);
+    let previous: IndexRest | undefined;
+    for (const [number, segment] of segments.slice(0, -1)) {
+      previous = indexRest(indexOf(segment, number, previous));
+    }
+    const [number, last] = segments.at(-1) as [bigint, Buffer];
+    const source = {
+      segmentNumber: number,
+      segmentSizeBytes: last.length,
+      layout: { majorVersion: 18, blockSizeBytes: 8192 },
+      systemIdentifier: 7440000000000000001n as never,
+      previous,
+    };
+    expect(previous?.unfinished?.passedBytes).toBeGreaterThan(2_900_000);
+    expect(buildWalIndex(last, source)).toBeUndefined();
+    expect(buildWalIndex(last, { ...source, skipsRest: true })?.end?.reason).toBe("checksum");
+  });
+});

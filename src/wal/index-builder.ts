@@ -2,24 +2,25 @@
 //
 // - rows: heap and heap2, from the main data, which are there with or without a page image. A row that is inserted
 //   speculatively (ON CONFLICT) counts when it is confirmed. A row that moves to another partition is a deletion marked
-//   as such and the next insertion of the same transaction.
+//   as such, and somewhere behind it an insertion, unless a trigger keeps it out.
 // - blocks: every reference of every record.
 // - the rest: index-facts.ts.
 //
 // What is not counted: locks of rows, pruning, freezing, visibility; changes of unlogged and temporary relations, which
 // leave no trace in WAL.
-import { addLsn, type Lsn } from "../model/lsn.ts";
+import { addLsn, type Lsn, lsn } from "../model/lsn.ts";
 import { segmentBegin } from "../model/wal-segment.ts";
 import type { SystemIdentifier } from "../model/system-identifier.ts";
 import type { BlockLayout } from "./block-reference.ts";
 import { BlockLists } from "./index-blocks.ts";
-import { INDEX_BUILDER_VERSION, type MovingRows, type WalIndex } from "./index-content.ts";
+import { type ClassFile, INDEX_BUILDER_VERSION, type WalIndex } from "./index-content.ts";
 import type { EventPlace } from "./index-events.ts";
 import { EndCollector } from "./index-ends.ts";
 import { FactCollector } from "./index-facts.ts";
 import { RelationNumbers } from "./index-relations.ts";
 import { ROW, RowsByTransaction } from "./index-rows.ts";
 import { type ReaderRest, type UnfinishedRecord, WalReader } from "./reader.ts";
+import { MESSAGE_KEPT_MAX_BYTES, RESOURCE_MANAGER_OFFSET } from "./record-assembly.ts";
 import {
   previousLsn,
   recordEndLsn,
@@ -40,8 +41,9 @@ import { XLOG_OPERATION } from "./resource-manager/xlog.ts";
 
 /** What the index of the segment before hands on. */
 export interface IndexRest extends ReaderRest {
-  readonly moving: readonly MovingRows[];
   readonly nextXid: bigint | undefined;
+  /** None, when undefined. */
+  readonly classFiles?: readonly ClassFile[] | undefined;
 }
 
 /** A segment to be indexed. */
@@ -60,9 +62,9 @@ export interface IndexSource {
 }
 
 /** Beginnings of unfinished records are kept up to this size, those that end transactions whole. */
-const UNFINISHED_SIZE_MAX_BYTES = 64 * 1024;
-/** Where a record's header names its resource manager. */
-const RESOURCE_MANAGER_OFFSET = 17;
+const UNFINISHED_SIZE_MAX_BYTES = MESSAGE_KEPT_MAX_BYTES;
+/** Where a record's header names the record before it. */
+const PREVIOUS_OFFSET = 8;
 const OPERATION_MASK = 0x70;
 
 /**
@@ -71,7 +73,7 @@ const OPERATION_MASK = 0x70;
  * @param segment the whole segment; it is not kept.
  * @returns undefined when the segment begins inside a record whose beginning is not known, or does not follow the one
  *   before it; with `skipsRest` an index with no record and the reason instead.
- * @throws {HindsightError} `WAL_RECORD_INVALID` for a record that is whole but makes no sense.
+ * @throws {HindsightError} `WAL_RECORD_INVALID` for a record that is whole but makes no sense; `WAL_INDEX_TOO_LARGE`.
  */
 export function buildWalIndex(segment: Uint8Array, source: IndexSource): WalIndex | undefined {
   const { segmentNumber, segmentSizeBytes, layout, systemIdentifier, previous, skipsRest } = source;
@@ -96,8 +98,14 @@ export function buildWalIndex(segment: Uint8Array, source: IndexSource): WalInde
  */
 export function indexRest(index: WalIndex): IndexRest | undefined {
   if (index.isUnfinishedCut || index.end !== undefined) return undefined;
-  const { last, unfinished, nextXid, moving } = index;
-  return last && { lastRecord: last.lsn, unfinished, nextXid, moving };
+  const { last, unfinished, nextXid, classFiles } = index;
+  const lastRecord = last?.lsn ?? (unfinished && recordBefore(unfinished));
+  return lastRecord === undefined ? undefined : { lastRecord, unfinished, nextXid, classFiles };
+}
+
+/** All of the segment lies in this record, so its header is there, which names the record before it. */
+function recordBefore({ bytes }: UnfinishedRecord): Lsn {
+  return lsn(new DataView(bytes.buffer, bytes.byteOffset).getBigUint64(PREVIOUS_OFFSET, true));
 }
 
 function keptRest(
@@ -121,8 +129,6 @@ class IndexBuilder {
   readonly #rows: RowsByTransaction = new RowsByTransaction();
   readonly #ends: EndCollector;
   readonly #facts: FactCollector;
-  /** Rows that were taken out of one partition and not yet put into another, by transaction. */
-  readonly #moving: Map<number, number> = new Map();
   #first: (EventPlace & { readonly previous: Lsn }) | undefined;
   /** Of the last record; the record itself is a cursor that has gone on. */
   #lastSegment: SegmentBase | undefined;
@@ -134,8 +140,7 @@ class IndexBuilder {
     this.#source = source;
     const begin = segmentBegin(source.segmentNumber, source.segmentSizeBytes);
     this.#ends = new EndCollector(begin, this.#rows);
-    this.#facts = new FactCollector(source.previous?.nextXid);
-    for (const { xid, count } of source.previous?.moving ?? []) this.#moving.set(xid, count);
+    this.#facts = new FactCollector(source.previous ?? { nextXid: undefined });
   }
 
   /** Whether no record was taken. */
@@ -163,7 +168,6 @@ class IndexBuilder {
       case RESOURCE_MANAGER.transaction: {
         const prepared = this.#ends.take(record);
         if (prepared) this.#facts.takePrepare(record, prepared);
-        else if (this.#moving.size > 0) this.#moving.delete(record.xid);
         return;
       }
       case RESOURCE_MANAGER.heap:
@@ -195,7 +199,6 @@ class IndexBuilder {
       ...this.#ends.finish(),
       ...this.#facts.finish(),
       relations: this.#relations.all,
-      moving: [...this.#moving].map(([xid, count]) => ({ xid, count })),
       patterns: this.#rows.patterns,
       open,
       blocks: this.#blocks.finish(),
@@ -216,34 +219,22 @@ class IndexBuilder {
   #takeHeap(record: WalRecord): void {
     switch (record.operation & OPERATION_MASK) {
       case HEAP_OPERATION.insert:
-        if (!isSpeculativeInsert(record)) this.#countInsert(record);
+        if (!isSpeculativeInsert(record)) this.#count(record, ROW.inserted, 1);
         break;
       case HEAP_OPERATION.confirm:
-        this.#countInsert(record);
+        this.#count(record, ROW.inserted, 1);
         break;
       case HEAP_OPERATION.update:
       case HEAP_OPERATION.hotUpdate:
         this.#count(record, ROW.updated, 1);
         break;
       case HEAP_OPERATION.delete:
-        this.#countDelete(record);
+        if (!isSuperDelete(record)) {
+          this.#count(record, isPartitionMove(record) ? ROW.movedOut : ROW.deleted, 1);
+        }
         break;
       default:
     }
-  }
-
-  #countInsert(record: WalRecord): void {
-    const moving = this.#moving.size === 0 ? 0 : (this.#moving.get(record.xid) ?? 0);
-    this.#count(record, moving > 0 ? ROW.movedIn : ROW.inserted, 1);
-    if (moving > 1) this.#moving.set(record.xid, moving - 1);
-    else if (moving === 1) this.#moving.delete(record.xid);
-  }
-
-  #countDelete(record: WalRecord): void {
-    if (isSuperDelete(record)) return;
-    const moves = isPartitionMove(record);
-    this.#count(record, moves ? ROW.movedOut : ROW.deleted, 1);
-    if (moves) this.#moving.set(record.xid, (this.#moving.get(record.xid) ?? 0) + 1);
   }
 
   #countPages(record: WalRecord): void {

@@ -1,11 +1,14 @@
 // Columns of numbers in few bytes: seven bits a byte, the lowest first, the eighth bit says that more follow (LEB128).
-// A signed number is folded first: 0, -1, 1, -2 become 0, 1, 2, 3. Numbers reach 2^53, so arithmetic stands where bit
-// operations would cut at 32 bits.
+// A signed number is folded: 0, -1, 1, -2 become 0, 1, 2, 3. Numbers reach 2^53, so arithmetic stands where bit operations
+// would cut at 32 bits; a folded one reaches 2^54, so its lowest bit is split off and never added to the rest.
 import { MIB } from "../base/limits.ts";
 
 const CAPACITY_INITIAL_BYTES = 64 * 1024;
-/** Bytes of the longest number: 2^53 in groups of seven bits. */
+/** Bytes of the longest number: 2^53, or 2^54 folded, in groups of seven bits. */
 const NUMBER_SIZE_MAX_BYTES = 8;
+
+/** Folded, a number below this stays below 2^53. */
+const FOLDED_SMALL_MAX: number = 2 ** 51;
 
 /** Numbers of one kind, one for each item. */
 export type Column = Int32Array | Uint8Array | Uint32Array | Float64Array;
@@ -17,9 +20,38 @@ export class ColumnWriter {
   #bytes: Uint8Array = new Uint8Array(CAPACITY_INITIAL_BYTES);
   #length = 0;
 
-  /** An integer from 0 to 2^53 - 1. */
+  /**
+   * An integer from 0 to 2^53 - 1.
+   *
+   * @throws {RangeError} for any other number, which nobody could read back.
+   */
   unsigned(value: number): void {
+    if (!(value >= 0 && value <= Number.MAX_SAFE_INTEGER)) throw unwritable(value);
     this.#reserve(NUMBER_SIZE_MAX_BYTES);
+    this.#groups(value);
+  }
+
+  /**
+   * An integer from -2^53 + 1 to 2^53 - 1.
+   *
+   * @throws {RangeError} for any other number, which nobody could read back.
+   */
+  signed(value: number): void {
+    const isNegative = value < 0;
+    const magnitude = isNegative ? -(value + 1) : value;
+    if (magnitude < FOLDED_SMALL_MAX) {
+      this.unsigned(isNegative ? 2 * magnitude + 1 : 2 * magnitude);
+      return;
+    }
+    if (!Number.isSafeInteger(value)) throw unwritable(value);
+    this.#reserve(NUMBER_SIZE_MAX_BYTES);
+    const low = (magnitude % 0x40) * 2 + (isNegative ? 1 : 0);
+    this.#bytes[this.#length] = low | 0x80;
+    this.#length += 1;
+    this.#groups(Math.floor(magnitude / 0x40));
+  }
+
+  #groups(value: number): void {
     let rest = value;
     while (rest >= 0x80) {
       this.#bytes[this.#length] = (rest % 0x80) | 0x80;
@@ -28,11 +60,6 @@ export class ColumnWriter {
     }
     this.#bytes[this.#length] = rest;
     this.#length += 1;
-  }
-
-  /** An integer from -2^52 to 2^52 - 1. */
-  signed(value: number): void {
-    this.unsigned(value < 0 ? -2 * value - 1 : 2 * value);
   }
 
   /** Bytes with their length in front. */
@@ -70,23 +97,15 @@ export class ColumnReader {
   unsigned(): number {
     const first = this.#byte();
     if (first < 0x80) return first;
-    let value = first - 0x80;
-    let scale = 0x80;
-    for (let count = 1; count < NUMBER_SIZE_MAX_BYTES; count += 1) {
-      const byte = this.#byte();
-      value += (byte & 0x7f) * scale;
-      if (byte < 0x80) {
-        if (byte === 0 || !Number.isSafeInteger(value)) break;
-        return value;
-      }
-      scale *= 0x80;
-    }
-    throw new RangeError("a number of a column is not spelt as it must be");
+    return this.#safe(first - 0x80 + this.#rest(0x80));
   }
 
   signed(): number {
-    const folded = this.unsigned();
-    return folded % 2 === 0 ? folded / 2 : -(folded + 1) / 2;
+    const first = this.#byte();
+    const isNegative = (first & 1) === 1;
+    let magnitude = (first & 0x7f) >>> 1;
+    if (first >= 0x80) magnitude += this.#rest(0x40);
+    return this.#safe(isNegative ? -magnitude - 1 : magnitude);
   }
 
   /**
@@ -136,12 +155,39 @@ export class ColumnReader {
     if (this.#position !== this.#bytes.length) throw new RangeError("a column is followed by more");
   }
 
+  /** The groups behind the first one, of which a one counts `scale`. */
+  #rest(scale: number): number {
+    let value = 0;
+    let unit = scale;
+    for (let count = 1; count < NUMBER_SIZE_MAX_BYTES; count += 1) {
+      const byte = this.#byte();
+      value += (byte & 0x7f) * unit;
+      if (byte < 0x80 && byte > 0) return value;
+      if (byte === 0) break;
+      unit *= 0x80;
+    }
+    throw misspelt();
+  }
+
+  #safe(value: number): number {
+    if (Number.isSafeInteger(value)) return value;
+    throw misspelt();
+  }
+
   #byte(): number {
     const byte = this.#bytes[this.#position];
     if (byte === undefined) throw new RangeError("a column is cut off");
     this.#position += 1;
     return byte;
   }
+}
+
+function unwritable(value: number): Error {
+  return new RangeError(`${value} is no number of a column`);
+}
+
+function misspelt(): Error {
+  return new RangeError("a number of a column is not spelt as it must be");
 }
 
 /** The signed number of a folded one below 2^31. */

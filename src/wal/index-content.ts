@@ -15,15 +15,12 @@ import type { UnfinishedRecord, WalEnd } from "./reader.ts";
  */
 export const INDEX_BUILDER_VERSION = 1;
 
-/** What was done to one relation's rows; `pages` counts whole pages that were written as images only. */
-export const ROW_OPERATIONS = [
-  "inserted",
-  "updated",
-  "deleted",
-  "movedIn",
-  "movedOut",
-  "pages",
-] as const;
+/**
+ * What was done to one relation's rows. `movedOut` counts rows that an UPDATE took out of a partition; where they came in
+ * is among the `inserted`, for nothing in WAL tells them from others. `pages` counts whole pages that were written as
+ * images only.
+ */
+export const ROW_OPERATIONS = ["inserted", "updated", "deleted", "movedOut", "pages"] as const;
 export type RowOperation = (typeof ROW_OPERATIONS)[number];
 
 /** Rows of one relation, by what was done to them. */
@@ -67,7 +64,7 @@ export interface TransactionEnds {
   /** {@link END_FLAGS}, ored. */
   readonly flags: Uint8Array;
   readonly xid: Uint32Array;
-  /** Microseconds since 2000-01-01 00:00 UTC; exact below 2^53, which is the year 2285. */
+  /** Microseconds since 2000-01-01 00:00 UTC, of the years 1965 to 2249: the difference of any two is exact. */
   readonly at: Float64Array;
   /** What the transaction and its subtransactions did in this segment: a place in `patterns`. */
   readonly pattern: Uint32Array;
@@ -88,10 +85,10 @@ export interface OpenRows {
   readonly pattern: number;
 }
 
-/** Rows of a transaction on their way from one partition to another. */
-export interface MovingRows {
-  readonly xid: number;
-  readonly count: number;
+/** The file of pg_class in a database where it was rewritten. */
+export interface ClassFile {
+  readonly database: number;
+  readonly relfilenode: number;
 }
 
 /** Blocks of one fork that records refer to. */
@@ -125,8 +122,8 @@ export interface WalIndex {
   readonly isUnfinishedCut: boolean;
   /** The next transaction id, with its epoch, as a checkpoint near this segment had it. */
   readonly nextXid: bigint | undefined;
-  /** Rows that left a partition and have not come into another one yet, by transaction. */
-  readonly moving: readonly MovingRows[];
+  /** Where pg_class is at the segment's end, for databases in which WAL showed that it was rewritten. */
+  readonly classFiles: readonly ClassFile[];
   /** Resource managers of extensions that wrote records; what they did to pages is not known. */
   readonly customResourceManagers: readonly number[];
   readonly relations: readonly RelationLocator[];

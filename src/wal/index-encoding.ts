@@ -186,7 +186,6 @@ function readRelationRows(reader: ColumnReader, relation: number): RelationRows 
     inserted: next("inserted"),
     updated: next("updated"),
     deleted: next("deleted"),
-    movedIn: next("movedIn"),
     movedOut: next("movedOut"),
     pages: next("pages"),
   };

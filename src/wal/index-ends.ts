@@ -1,10 +1,11 @@
 // Collects the ends of transactions of one segment in columns. Most commits say nothing but their time; those are read
 // without making an object, because there are tens of thousands in a segment.
-import type { Lsn } from "../model/lsn.ts";
+import { failure } from "../model/failure.ts";
+import { formatLsn, type Lsn } from "../model/lsn.ts";
 import { toPostgresMicroseconds } from "../model/timestamp.ts";
 import { END_FLAGS, type EndDetail, type TransactionEnds } from "./index-content.ts";
 import type { RowsByTransaction } from "./index-rows.ts";
-import type { WalRecord } from "./record.ts";
+import { recordLsn, type WalRecord } from "./record.ts";
 import {
   parseTransaction,
   TRANSACTION_OPERATION,
@@ -15,6 +16,9 @@ import {
 /** Kind of dropped statistics that belong to a relation. @source PostgreSQL src/include/utils/pgstat_kind.h */
 const STATISTICS_OF_RELATION = 2;
 const TIME_BYTES = 8;
+/** Times from 1964-04-28 up to 2249-09-06. A clock that says another one is wrong, and its records are refused. */
+const TIME_MIN: number = -(2 ** 50);
+const TIME_LIMIT: number = 2 ** 53 - 2 ** 50;
 
 /** Takes the records of the Transaction resource manager, in the order of WAL. */
 export class EndCollector {
@@ -43,7 +47,7 @@ export class EndCollector {
       const isAborted = operation === TRANSACTION_OPERATION.abort;
       const pattern = this.#rows.finish(record.xid, []);
       this.#place(record, record.xid, isAborted ? END_FLAGS.aborted : 0);
-      this.#at.push(timeOf(record));
+      this.#at.push(checkedTime(record, timeOf(record)));
       this.#pattern.push(pattern);
       return undefined;
     }
@@ -74,7 +78,7 @@ export class EndCollector {
     if (detail) this.#details.set(this.#xid.length, detail);
     const aborted = end.kind === "abort" ? END_FLAGS.aborted : 0;
     this.#place(record, end.xid, aborted | (end.prepared ? END_FLAGS.prepared : 0));
-    this.#at.push(Number(toPostgresMicroseconds(end.at)));
+    this.#at.push(checkedTime(record, Number(toPostgresMicroseconds(end.at))));
     this.#pattern.push(this.#rows.finish(end.xid, end.subtransactions));
   }
 
@@ -99,6 +103,15 @@ function timeOf(record: WalRecord): number {
   const { view, mainDataOffset } = record;
   const high = view.getInt32(mainDataOffset + 4, true);
   return high * 2 ** 32 + view.getUint32(mainDataOffset, true);
+}
+
+function checkedTime(record: WalRecord, at: number): number {
+  if (at >= TIME_MIN && at < TIME_LIMIT) return at;
+  const place = formatLsn(recordLsn(record));
+  throw failure(
+    "WAL_RECORD_INVALID",
+    `the record at ${place} has a time before 1965 or after 2248`,
+  );
 }
 
 function detailOf(end: TransactionEnd): EndDetail | undefined {

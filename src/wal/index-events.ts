@@ -14,10 +14,10 @@ import { type FieldsOf, readFields, type RowValue, writeFields } from "./index-f
  *   The strategy of a creation is `fileCopy` or `wal`; `source` is 0 for the latter.
  * - `sharedInPlace`: a row of a shared catalogue was changed in place, and with which OID it begins. Only pg_database has
  *   such changes; they are how DROP DATABASE begins, and VACUUM of a database ends with one.
- * - `lock`: somebody took a lock that excludes everyone from a relation, which DDL does.
+ * - `lock`: somebody took a lock that excludes everyone from a relation, which DDL does; once in a segment.
  * - `truncate`: TRUNCATE, at wal_level=logical only.
  * - `classRow`: a row of pg_class was inserted: a relation was made.
- * - `relationMap`: the system catalogue of a database got other files.
+ * - `relationMap`: the system catalogue of a database got other files; that of pg_class, or 0 for the shared catalogues.
  */
 export const EVENT_FIELDS = {
   restorePoint: { name: "text", at: "instant" },
@@ -86,7 +86,7 @@ export const EVENT_FIELDS = {
     relfilenode: "number",
     relationKind: "text",
   },
-  relationMap: { xid: "number", database: "number" },
+  relationMap: { xid: "number", database: "number", classFile: "number" },
 } as const;
 
 /** One of the kinds above. */

@@ -1,5 +1,6 @@
 // Collects the rare facts of one segment: what index-events.ts lists. Which records they come from stands here, one
 // resource manager after the other; what the records hold: resource-manager/.
+import type { ClassFile } from "./index-content.ts";
 import {
   EVENT_FIELDS,
   type EventFields,
@@ -7,6 +8,7 @@ import {
   type IndexEvent,
   type IndexEventKind,
 } from "./index-events.ts";
+import { failure } from "../model/failure.ts";
 import { pickFields } from "./index-fields.ts";
 import { recordEndLsn, recordLsn, type WalRecord } from "./record.ts";
 import { parseDatabase } from "./resource-manager/database.ts";
@@ -39,20 +41,34 @@ import {
 } from "./resource-manager/xlog.ts";
 
 const OPERATION_MASK = 0x70;
+/** Facts of one segment. Bounds what an index takes in memory; ordinary segments have a few hundred. */
+const EVENT_COUNT_MAX: number = 2 ** 20;
 /** The relfilenode that pg_class has until it is rewritten. */
 const PG_CLASS = 1259;
 /** The tablespace pg_global. */
 const GLOBAL_TABLESPACE = 1664;
+
+/** What an index hands on to the next one. */
+interface KnownFacts {
+  readonly nextXid: bigint | undefined;
+  readonly classFiles?: readonly ClassFile[] | undefined;
+}
 
 /** Takes the records that are not the Transaction resource manager's, in the order of WAL. */
 export class FactCollector {
   readonly #events: IndexEvent[] = [];
   readonly #custom: Set<number> = new Set();
   #nextXid: bigint | undefined;
+  /** Locks that were listed: each checkpoint lists those again that are still held. */
+  readonly #locks: Set<string> = new Set();
 
-  /** @param nextXid as the index of the segment before knows it. */
-  constructor(nextXid: bigint | undefined) {
+  /** By database, where it is not {@link PG_CLASS}. */
+  readonly #classFiles: Map<number, number> = new Map();
+
+  /** @param known as the index of the segment before knows it. */
+  constructor({ nextXid, classFiles = [] }: KnownFacts) {
     this.#nextXid = nextXid;
+    for (const { database, relfilenode } of classFiles) this.#classFiles.set(database, relfilenode);
   }
 
   take(record: WalRecord): void {
@@ -81,10 +97,7 @@ export class FactCollector {
         this.#takeTablespace(record);
         break;
       case RESOURCE_MANAGER.relationMap:
-        this.#add(record, "relationMap", {
-          xid: record.xid,
-          database: parseRelationMap(record).database,
-        });
+        this.#takeRelationMap(record);
         break;
       default:
         if (record.resourceManager >= RESOURCE_MANAGER_CUSTOM_MIN) {
@@ -102,9 +115,13 @@ export class FactCollector {
     readonly events: readonly IndexEvent[];
     readonly customResourceManagers: readonly number[];
     readonly nextXid: bigint | undefined;
+    readonly classFiles: readonly ClassFile[];
   } {
     const customResourceManagers = [...this.#custom].toSorted((left, right) => left - right);
-    return { events: this.#events, customResourceManagers, nextXid: this.#nextXid };
+    const classFiles = [...this.#classFiles]
+      .map(([database, relfilenode]) => ({ database, relfilenode }))
+      .toSorted((left, right) => left.database - right.database);
+    return { events: this.#events, customResourceManagers, nextXid: this.#nextXid, classFiles };
   }
 
   #takeHeap(record: WalRecord): void {
@@ -129,8 +146,11 @@ export class FactCollector {
 
   #takeClassRows(record: WalRecord): void {
     const block = record.blocks[0]!;
-    if (record.blockCount === 0 || block.relfilenode !== PG_CLASS) return;
-    const { database } = block;
+    if (record.blockCount === 0) return;
+    const { database, relfilenode: file } = block;
+    const isClass =
+      file === PG_CLASS || (this.#classFiles.size > 0 && this.#classFiles.get(database) === file);
+    if (!isClass) return;
     for (const { oid, name, namespace, relfilenode, kind } of parseClassRows(record)) {
       const row = { xid: record.xid, database, relation: oid, name, namespace, relfilenode };
       this.#add(record, "classRow", { ...row, relationKind: kind });
@@ -183,8 +203,23 @@ export class FactCollector {
     if (record.operation === STANDBY_OPERATION.runningTransactions) {
       this.#add(record, "runningTransactions", parseRunningTransactions(record));
     } else if (record.operation === STANDBY_OPERATION.lock) {
-      for (const lock of parseStandbyLocks(record)) this.#add(record, "lock", lock);
+      for (const lock of parseStandbyLocks(record)) this.#takeLock(record, lock);
     }
+  }
+
+  #takeLock(record: WalRecord, lock: EventFields<"lock">): void {
+    const key = `${lock.xid}/${lock.database}/${lock.relation}`;
+    if (this.#locks.has(key)) return;
+    this.#locks.add(key);
+    this.#add(record, "lock", lock);
+  }
+
+  /** VACUUM FULL of pg_class gives it another file, which only the map of relations names. */
+  #takeRelationMap(record: WalRecord): void {
+    const { database, classFile } = parseRelationMap(record);
+    if (classFile === PG_CLASS) this.#classFiles.delete(database);
+    else if (classFile !== 0) this.#classFiles.set(database, classFile);
+    this.#add(record, "relationMap", { xid: record.xid, database, classFile });
   }
 
   #takeDatabase(record: WalRecord): void {
@@ -192,10 +227,15 @@ export class FactCollector {
     const change = parseDatabase(record);
     if (change.kind === "drop") {
       const { database, tablespaces } = change;
+      // Without a transaction it is the old place of a database that was given another tablespace.
+      if (xid !== 0) this.#classFiles.delete(database);
       this.#add(record, "databaseDrop", { xid, database, tablespaces });
       return;
     }
     const { strategy, database, tablespace, source } = change;
+    // A copy of the files; the other way of making one writes a map of its own.
+    const classFile = source && this.#classFiles.get(source.database);
+    if (classFile !== undefined) this.#classFiles.set(database, classFile);
     const created = { xid, strategy, database, tablespace, source: source?.database ?? 0 };
     this.#add(record, "databaseCreate", created);
   }
@@ -211,6 +251,9 @@ export class FactCollector {
     kind: Kind,
     fields: EventFields<Kind>,
   ): void {
+    if (this.#events.length === EVENT_COUNT_MAX) {
+      throw failure("WAL_INDEX_TOO_LARGE", `a WAL segment has more than ${EVENT_COUNT_MAX} facts`);
+    }
     const place: EventPlace = { lsn: recordLsn(record), endLsn: recordEndLsn(record) };
     // The kind and its fields go together; the compiler does not see that in a union over all kinds.
     const picked = pickFields<(typeof EVENT_FIELDS)[Kind]>(EVENT_FIELDS[kind], fields);

@@ -7,9 +7,8 @@ export const ROW = {
   inserted: 0,
   updated: 1,
   deleted: 2,
-  movedIn: 3,
-  movedOut: 4,
-  pages: 5,
+  movedOut: 3,
+  pages: 4,
 } as const;
 
 const WIDTH: number = ROW_OPERATIONS.length;
@@ -38,8 +37,13 @@ class TransactionRows {
     }
   }
 
+  /** Where the counts of a relation are; -1 when it has none. */
+  placeOf(relation: number): number {
+    return this.#places?.get(relation) ?? this.#searchFew(relation);
+  }
+
   #find(relation: number): number {
-    const place = this.#places?.get(relation) ?? this.#searchFew(relation);
+    const place = this.placeOf(relation);
     if (place >= 0) return place;
     const created = this.relations.length;
     this.relations.push(relation);
@@ -137,13 +141,14 @@ function hashOf({ relations, counts }: TransactionRows): number {
   return sum;
 }
 
-function isPattern(pattern: RowPattern, { relations, counts }: TransactionRows): boolean {
+function isPattern(pattern: RowPattern, rows: TransactionRows): boolean {
+  const { relations, counts } = rows;
   if (pattern.length !== relations.length) return false;
-  return pattern.every((rows) => {
-    const place = relations.indexOf(rows.relation);
+  return pattern.every((known) => {
+    const place = rows.placeOf(known.relation);
     return (
       place >= 0 &&
-      ROW_OPERATIONS.every((name, operation) => rows[name] === counts[place * WIDTH + operation])
+      ROW_OPERATIONS.every((name, operation) => known[name] === counts[place * WIDTH + operation])
     );
   });
 }
@@ -157,7 +162,6 @@ function toPattern({ relations, counts }: TransactionRows): RowPattern {
         inserted: at(ROW.inserted),
         updated: at(ROW.updated),
         deleted: at(ROW.deleted),
-        movedIn: at(ROW.movedIn),
         movedOut: at(ROW.movedOut),
         pages: at(ROW.pages),
       };

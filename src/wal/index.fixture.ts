@@ -3,7 +3,7 @@ import type { RelationLocator } from "../model/relation.ts";
 import { lsn } from "../model/lsn.ts";
 import { systemIdentifier } from "../model/system-identifier.ts";
 import { buildWalIndex, indexRest, type IndexRest } from "./index-builder.ts";
-import type { WalIndex } from "./index-content.ts";
+import { END_FLAGS, type RowCounts, type WalIndex } from "./index-content.ts";
 import { HEAP_OPERATION, HEAP2_OPERATION } from "./resource-manager/heap.ts";
 import { RESOURCE_MANAGER } from "./resource-manager/ids.ts";
 import { type DraftRecord, SEGMENT_SIZE, SYSTEM_IDENTIFIER, WalBuilder } from "./wal.fixture.ts";
@@ -100,4 +100,58 @@ export function indexOf(
   });
   if (!index) throw new Error(`segment ${number} cannot be indexed (${lsn(number)})`);
   return index;
+}
+
+/** No rows of any kind. */
+export const NOTHING: RowCounts = {
+  inserted: 0,
+  updated: 0,
+  deleted: 0,
+  movedOut: 0,
+  pages: 0,
+};
+
+/** Rows by relfilenode of every committed transaction, summed over segments as a reader does it. */
+export function committedRows(indexes: readonly WalIndex[]): Record<string, RowCounts> {
+  const open = new Map<number, Map<number, RowCounts>>();
+  const committed: Record<string, RowCounts> = {};
+  for (const index of indexes) {
+    const rowsOf = (place: number): readonly (readonly [number, RowCounts])[] =>
+      (index.patterns[place] ?? []).map(({ relation, ...rows }) => [
+        index.relations[relation]?.relfilenode ?? 0,
+        rows,
+      ]);
+    for (let row = 0; row < index.ends.count; row += 1) {
+      const xid = index.ends.xid[row] ?? 0;
+      const parts = [xid, ...(index.endDetails.get(row)?.subtransactions ?? [])];
+      const isCommit = ((index.ends.flags[row] ?? 0) & END_FLAGS.aborted) === 0;
+      const all = [
+        ...rowsOf(index.ends.pattern[row] ?? 0),
+        ...parts.flatMap((part) => [...(open.get(part) ?? [])]),
+      ];
+      for (const part of parts) open.delete(part);
+      for (const [relfilenode, rows] of isCommit ? all : []) {
+        const name = `${xid}/${relfilenode}`;
+        committed[name] = sum(committed[name] ?? NOTHING, rows);
+      }
+    }
+    for (const { xid, pattern } of index.open) {
+      const rows = open.get(xid) ?? new Map<number, RowCounts>();
+      for (const [relfilenode, more] of rowsOf(pattern)) {
+        rows.set(relfilenode, sum(rows.get(relfilenode) ?? NOTHING, more));
+      }
+      open.set(xid, rows);
+    }
+  }
+  return committed;
+}
+
+function sum(left: RowCounts, right: RowCounts): RowCounts {
+  return {
+    inserted: left.inserted + right.inserted,
+    updated: left.updated + right.updated,
+    deleted: left.deleted + right.deleted,
+    movedOut: left.movedOut + right.movedOut,
+    pages: left.pages + right.pages,
+  };
 }

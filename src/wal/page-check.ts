@@ -105,9 +105,9 @@ export class PageChecker {
     const long = parseLongPageHeader(
       new Uint8Array(segment.buffer, segment.byteOffset + begin, LONG_PAGE_HEADER_BYTES),
     );
-    if (this.#pageSizeBytes === 0 && isPageSize(long.blockSizeBytes)) {
-      this.#pageSizeBytes = long.blockSizeBytes;
-    }
+    // Pages of no bytes would be looked at for ever.
+    if (!isPageSize(long.blockSizeBytes)) return "pageOwner";
+    if (this.#pageSizeBytes === 0) this.#pageSizeBytes = long.blockSizeBytes;
     const ours =
       long.segmentSizeBytes === segmentSizeBytes &&
       long.blockSizeBytes === this.#pageSizeBytes &&

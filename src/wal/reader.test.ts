@@ -230,10 +230,50 @@ test("a segment of another cluster ends WAL before it", async () => {
   });
 });
 
+test.each([
+  [14, 0x3fff_dfff, "continuationLength"],
+  [14, 0x3fff_e000, "length"],
+  [15, 0x3fff_dfff, "continuationLength"],
+  [16, 0x3fc0_0000, "continuationLength"],
+  [16, 0x3fc0_0001, "length"],
+  [18, 0x3fff_dfff, "length"],
+])(
+  "in %i the length of a record is judged: %i bytes, %s",
+  async (majorVersion, totalBytes, reason) => {
+    const builder = new WalBuilder({ majorVersion });
+    builder.fillPage(48);
+    const { begin } = builder.append(filler(100));
+    const segments = builder.segments();
+    segments.get(1n)?.writeUInt32LE(totalBytes, Number(begin) % SEGMENT_SIZE);
+    const start = { layout: { majorVersion, blockSizeBytes: 8192 } };
+    expect((await read(segments, start)).end.reason).toBe(reason);
+  },
+);
+
+test.each([0, 1, 3, 512, 8191, 131_072, 0xffff_ffff])(
+  "a first page of a segment that claims pages of %i bytes ends WAL before it",
+  async (sizeBytes) => {
+    const builder = new WalBuilder();
+    builder.append(filler(100));
+    const segments = builder.segments();
+    segments.get(1n)?.writeUInt32LE(sizeBytes, 36);
+    expect((await read(segments)).end).toMatchObject({ reason: "pageOwner", segmentNumber: 1n });
+  },
+);
+
+/** Where damage does most: anywhere, in the header of the first page, in the header of any page. */
+const DAMAGED_OFFSET = fc.oneof(
+  fc.nat(SEGMENT_SIZE - 1),
+  fc.nat(39),
+  fc
+    .tuple(fc.nat(SEGMENT_SIZE / PAGE_SIZE - 1), fc.nat(23))
+    .map(([page, offset]) => page * PAGE_SIZE + offset),
+);
+
 test("any damage leaves the records before it as they were, and never more than there are", async () => {
   const { builder } = longWal();
   const whole = (await read(builder.segments())).records;
-  const change = fc.tuple(fc.constantFrom(1n, 2n, 3n), fc.nat(SEGMENT_SIZE - 1), fc.nat(255));
+  const change = fc.tuple(fc.constantFrom(1n, 2n, 3n), DAMAGED_OFFSET, fc.nat(255));
   await fc.assert(
     fc.asyncProperty(fc.array(change, { minLength: 1, maxLength: 20 }), async (changes) => {
       const segments = builder.segments();
@@ -243,6 +283,6 @@ test("any damage leaves the records before it as they were, and never more than 
       const { records } = await read(segments);
       expect(records).toEqual(whole.slice(0, records.length));
     }),
-    { numRuns: 150 },
+    { numRuns: 150, interruptAfterTimeLimit: 10_000 },
   );
 });

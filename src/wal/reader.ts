@@ -27,7 +27,7 @@ import {
   matchesChecksum,
   RECORD_ALIGNMENT_BYTES,
   RECORD_HEADER_BYTES,
-  RECORD_SIZE_MAX_BYTES,
+  recordSizeMax,
   type RecordCursor,
   previousLsn,
   recordLsn,
@@ -95,8 +95,12 @@ export interface UnfinishedRecord {
   readonly lsn: Lsn;
   /** The length of the whole record, as its header says. */
   readonly totalBytes: number;
-  /** What was read of it, without headers of pages. */
+  /** What was read of it, without headers of pages; of a message for logical decoding only the beginning. */
   readonly bytes: Uint8Array;
+  /** How many bytes were read behind those and are not kept. */
+  readonly passedBytes: number;
+  /** CRC-32C so far of everything behind the record's header, if bytes were passed over; else 0. */
+  readonly checksum: number;
 }
 
 /** Where a reader stands at the end of a segment. */
@@ -116,6 +120,7 @@ export type RecordVisitor = (record: WalRecord) => void;
 export class WalReader {
   readonly #segmentSizeBytes: number;
   readonly #verifiesChecksums: boolean;
+  readonly #recordMaxBytes: number;
   readonly #pages: PageChecker;
   readonly #record: RecordCursor;
   readonly #assembly: RecordAssembly = new RecordAssembly();
@@ -136,6 +141,7 @@ export class WalReader {
     }
     this.#segmentSizeBytes = segmentSizeBytes;
     this.#verifiesChecksums = start.verifiesChecksums ?? true;
+    this.#recordMaxBytes = recordSizeMax(layout.majorVersion);
     this.#pages = new PageChecker({
       majorVersion: layout.majorVersion,
       segmentSizeBytes,
@@ -170,11 +176,13 @@ export class WalReader {
 
   /** What the next reader needs to go on behind the last segment; the bytes are a copy. */
   get rest(): ReaderRest {
-    const { presentBytes, totalBytes, segment, segmentOffset, view } = this.#assembly;
-    if (presentBytes === 0) return { lastRecord: this.lastRecord, unfinished: undefined };
-    const bytes = Uint8Array.from(new Uint8Array(view.buffer, view.byteOffset, presentBytes));
-    const begin = addLsn(segment.begin, BigInt(segmentOffset));
-    return { lastRecord: this.lastRecord, unfinished: { lsn: begin, totalBytes, bytes } };
+    const { lastRecord } = this;
+    const { presentBytes, keptBytes, passedBytes, totalBytes, segment, view } = this.#assembly;
+    if (presentBytes === 0) return { lastRecord, unfinished: undefined };
+    const bytes = Uint8Array.from(new Uint8Array(view.buffer, view.byteOffset, keptBytes));
+    const begin = addLsn(segment.begin, BigInt(this.#assembly.segmentOffset));
+    const checksum = passedBytes > 0 ? this.#assembly.checksum : 0;
+    return { lastRecord, unfinished: { lsn: begin, totalBytes, bytes, passedBytes, checksum } };
   }
 
   #resume({ lastRecord, unfinished }: ReaderRest): void {
@@ -189,6 +197,9 @@ export class WalReader {
     this.#assembly.segmentOffset = Number(unfinished.lsn - base.begin);
     this.#assembly.totalBytes = unfinished.totalBytes;
     this.#assembly.append(unfinished.bytes);
+    if (unfinished.passedBytes === 0) return;
+    this.#assembly.passedBytes = unfinished.passedBytes;
+    this.#assembly.checksum = unfinished.checksum;
   }
 
   /**
@@ -286,7 +297,7 @@ export class WalReader {
       const begin = this.#offset;
       const totalBytes = view.getUint32(begin, true);
       if (totalBytes === 0) return "zeros";
-      if (totalBytes < RECORD_HEADER_BYTES || totalBytes > RECORD_SIZE_MAX_BYTES) return "length";
+      if (totalBytes < RECORD_HEADER_BYTES || totalBytes > this.#recordMaxBytes) return "length";
       const availableBytes = page.end - begin;
       if (availableBytes >= RECORD_HEADER_BYTES) {
         decodeRecordHeader(record, view, begin);
@@ -333,7 +344,11 @@ export class WalReader {
   /** Checks a record that is whole, and hands it on. */
   #finishRecord(end: number, visit: RecordVisitor): WalEndReason | undefined {
     const record = this.#record;
-    if (this.#verifiesChecksums && !matchesChecksum(record)) return "checksum";
+    if (this.#verifiesChecksums) {
+      const isWhole = this.#assembly.passedBytes === 0;
+      const matches = isWhole ? matchesChecksum(record) : this.#assembly.matchesChecksum();
+      if (!matches) return "checksum";
+    }
     try {
       decodeRecordBody(record);
     } catch (error) {

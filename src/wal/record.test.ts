@@ -166,7 +166,7 @@ test("hostile bytes give a record within its bounds or an error, and nothing els
         "WAL_RECORD_INVALID",
       ]);
     }),
-    { numRuns: 2000 },
+    { numRuns: 2000, interruptAfterTimeLimit: 10_000 },
   );
 });
 
@@ -182,7 +182,7 @@ test("random bytes behind a header give a record within its bounds or an error",
         "WAL_RECORD_INVALID",
       ]);
     }),
-    { numRuns: 2000 },
+    { numRuns: 2000, interruptAfterTimeLimit: 10_000 },
   );
 });
 

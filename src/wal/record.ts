@@ -47,10 +47,17 @@ import { extendCrc32c } from "./crc32c.ts";
 export const RECORD_HEADER_BYTES = 24;
 /** Records begin at multiples of this. */
 export const RECORD_ALIGNMENT_BYTES = 8;
-/** The longest record PostgreSQL writes (XLogRecordMaxSize; before 16 nothing said so, but no longer one could be read). */
-export const RECORD_SIZE_MAX_BYTES: number = 1020 * 1024 * 1024;
+/** The longest record that 16 and later write. @source PostgreSQL src/include/access/xlogrecord.h, XLogRecordMaxSize */
+const RECORD_SIZE_MAX_BYTES: number = 1020 * 1024 * 1024;
+/**
+ * The longest one that 14 and 15 can read back, which write longer ones all the same: it must fit, rounded up to more
+ * than whole pages, into the largest piece of memory.
+ * @source PostgreSQL src/backend/access/transam/xlogreader.c, allocate_recordbuf; src/include/utils/memutils.h, MaxAllocSize
+ */
+const RECORD_SIZE_MAX_14_BYTES: number = 0x3fff_ffff - 8192;
 
-const CHECKSUM_OFFSET = 20;
+/** Where the header has the checksum; the bytes before it are summed last. */
+export const CHECKSUM_OFFSET = 20;
 const OPERATION_MASK = 0xf0;
 const FLAGS_MASK = 0x0f;
 
@@ -79,7 +86,10 @@ export interface SegmentBase {
 
 /** A decoded record, valid until its cursor is filled again. */
 export interface WalRecord {
-  /** The buffer that holds the whole record: a segment, or a copy of a record that lay on several pages. */
+  /**
+   * The buffer that holds the whole record: a segment, or a copy of a record that lay on several pages. Of a long message
+   * for logical decoding it has only the beginning.
+   */
   readonly view: DataView;
   /** Offset of the header in `view`. */
   readonly begin: number;
@@ -128,6 +138,11 @@ const NO_SEGMENT: SegmentBase = { begin: LSN_ZERO, high: 0, low: 0 };
 /** The base of the segment that begins at `begin`. */
 export function segmentBase(begin: Lsn): SegmentBase {
   return { begin, high: Number(begin >> 32n), low: Number(begin & 0xffffffffn) };
+}
+
+/** The longest record that a major version reads; a longer one ends WAL. */
+export function recordSizeMax(majorVersion: number): number {
+  return majorVersion < 16 ? RECORD_SIZE_MAX_14_BYTES : RECORD_SIZE_MAX_BYTES;
 }
 
 /** An empty cursor for WAL of one cluster. */

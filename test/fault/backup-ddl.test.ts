@@ -5,6 +5,7 @@ import { truncate } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import type { Cluster } from "../harness/cluster.ts";
+import { contentsOf, expectSound } from "../harness/contents.ts";
 import { NEWEST_MAJOR, OUTER_MAJORS } from "../harness/majors.ts";
 import type { ProtectedSite } from "../harness/protected.ts";
 import type { SqlSession } from "../harness/sql-session.ts";
@@ -71,44 +72,6 @@ async function churnDatabases(cluster: Cluster, isOver: () => boolean): Promise<
       await inside.sql(`insert into inherited values (${turn})`);
     }
     await cluster.sql(`drop database if exists "made_${turn - 2}${strategies[0]}"`);
-  }
-}
-
-/** Every table of every database with a hash of its content. */
-async function contentsOf(cluster: Cluster): Promise<readonly string[]> {
-  const contents: string[] = [];
-  const databases = await cluster.sql(
-    "select datname as name from pg_database where datallowconn order by datname",
-  );
-  for (const { name } of databases) {
-    await using session = await cluster.connect(name ?? "");
-    const tables = await session.sql(
-      "select relname as name from pg_class where relnamespace = 'public'::regnamespace and relkind = 'r' order by 1",
-    );
-    for (const table of tables) {
-      const [row] = await session.sql(
-        `select count(*), md5(coalesce(string_agg(t::text, ',' order by t::text), '')) as hash from ${table["name"]} t`,
-      );
-      contents.push(`${name}.${table["name"]} ${row?.["count"]} ${row?.["hash"]}`);
-    }
-  }
-  return contents;
-}
-
-/** Expects amcheck to find nothing in any database. */
-async function expectSound(cluster: Cluster): Promise<void> {
-  const databases = await cluster.sql("select datname from pg_database where datallowconn");
-  for (const { datname } of databases) {
-    await using session = await cluster.connect(datname ?? "");
-    await session.sql("create extension if not exists amcheck");
-    await session.sql(
-      `select bt_index_check(c.oid, true) from pg_class c join pg_am a on a.oid = c.relam
-       where a.amname = 'btree' and c.relkind = 'i' and c.relpersistence = 'p'`,
-    );
-    const damage = await session.sql(
-      "select c.relname, v.* from pg_class c, verify_heapam(c.oid) v where c.relkind in ('r', 't', 'm')",
-    );
-    expect([datname, damage]).toEqual([datname, []]);
   }
 }
 

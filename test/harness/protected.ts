@@ -13,8 +13,8 @@ import { createWorkspace, type Workspace } from "./workspace.ts";
 export interface ProtectedSite extends AsyncDisposable {
   readonly workspace: Workspace;
   readonly production: Cluster;
-  /** Takes a full backup and returns its label. */
-  backUp(): Promise<string>;
+  /** Takes a backup, a full one unless told otherwise, and returns its label. */
+  backUp(type?: "full" | "diff" | "incr"): Promise<string>;
   /** Restores into a new directory of that name; the cluster is not started. Throws unless the command exits 0. */
   restore(name: string, parameters: readonly string[]): Promise<Cluster>;
   /** Runs the restore, whatever comes of it. */
@@ -46,8 +46,8 @@ function siteOf(workspace: Workspace, production: Cluster): ProtectedSite {
     workspace,
     production,
     tryRestore,
-    backUp: async () => {
-      const result = await workspace.succeed(["--type=full", "--output=json", "backup"]);
+    backUp: async (type = "full") => {
+      const result = await workspace.succeed([`--type=${type}`, "--output=json", "backup"]);
       return (JSON.parse(result.stdout) as { label: string }).label;
     },
     restore: async (name, parameters) => {

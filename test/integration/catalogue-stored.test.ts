@@ -95,15 +95,16 @@ describe.each(OUTER_MAJORS)("PostgreSQL %i", (major) => {
     await using cluster = await startCluster({ major, settings: { autovacuum: false } });
     const memory = createMemoryStore();
     const { repository } = await createRepository(memory, context);
-    const request = { settings: settingsOf(cluster), repository, stanza: STANZA };
-    const patient = { ...request, timeoutMs: PATIENCE_MS };
+    const findServer = (): Promise<ConnectionSettings> => Promise.resolve(settingsOf(cluster));
+    const whole = { repository, stanza: STANZA };
+    const patient = { findServer, destinations: [whole], timeoutMs: PATIENCE_MS };
     // The first reading may leave traces in WAL; a server that rests stays where it is.
     await refreshCatalogue(patient, context);
     await cluster.sql("create table orders (id int)");
-    expect(await refreshCatalogue(patient, context)).toEqual({ kind: "stored" });
+    expect(await refreshCatalogue(patient, context)).toEqual([{ kind: "stored" }]);
     const kinds = new Set<string>();
     for (let count = 0; count < 20 && !kinds.has("exists"); count += 1)
-      kinds.add((await refreshCatalogue(patient, context)).kind);
+      for (const { kind } of await refreshCatalogue(patient, context)) kinds.add(kind);
     expect(kinds).toContain("exists");
 
     const slow = faulty(
@@ -113,21 +114,26 @@ describe.each(OUTER_MAJORS)("PostgreSQL %i", (major) => {
     );
     await cluster.sql("create table customers (id int)");
     const beginMs = performance.now();
-    const hasty = { ...request, repository: { ...repository, store: slow } };
-    expect(await refreshCatalogue(hasty, context)).toEqual({
-      kind: "skipped",
-      reason: "it took longer than 200 ms",
-    });
+    const hanging = { ...whole, repository: { ...repository, store: slow } };
+    const hasty = { findServer, destinations: [hanging] };
+    expect(await refreshCatalogue(hasty, context)).toEqual([
+      { kind: "skipped", reason: "it took longer than 200 ms" },
+    ]);
     expect(performance.now() - beginMs).toBeLessThan(5_000);
     const unwritable = faulty(memory, [{ method: "put", fault: { kind: "fail" } }], context);
-    const refused = { ...patient, repository: { ...repository, store: unwritable } };
-    expect(await refreshCatalogue(refused, context)).toMatchObject({ kind: "skipped" });
+    const refused = { ...whole, repository: { ...repository, store: unwritable } };
+    const both = { ...patient, destinations: [refused, whole] };
+    expect(await refreshCatalogue(both, context)).toMatchObject([
+      { kind: "skipped" },
+      { kind: "stored" },
+    ]);
 
     // What was skipped is made up for by WAL that would not have asked for it.
-    const due = { ...patient, settings: () => Promise.resolve(patient.settings) };
     await wantCatalogue(repository, STANZA, { ...context, clock: new SteppingClock() });
-    const later = await refreshCatalogueIfDue({ ...due, changed: false }, context);
-    expect(["stored", "exists"]).toContain(later.kind);
+    const due = { ...patient, destinations: [whole], changed: false };
+    const [later] = await refreshCatalogueIfDue(due, context);
+    expect(["stored", "exists"]).toContain(later?.kind);
     expect(await catalogueWantedSince(repository, STANZA, context)).toBeUndefined();
+    expect(await refreshCatalogueIfDue(due, context)).toEqual([]);
   });
 });

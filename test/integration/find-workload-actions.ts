@@ -63,6 +63,7 @@ export const ACTIONS: readonly Action[] = [
   changeDocuments,
   removeCustomers,
   movePartitions,
+  moveThroughGates,
   writeUnlogged,
   insertVisits,
 ];
@@ -222,9 +223,28 @@ async function movePartitions(worker: Worker): Promise<void> {
   await session.sql(`update parts set kind = ${target}, body = body || 'y' where ${where}`);
   count(worker, `parts_${source}`, { movedOut: moved });
   count(worker, `parts_${target}`, { movedIn: moved, updated: stayed });
+  let arrivals = moved;
   if (random.integer(0, 2) === 0) {
     await insertRows(worker, 3, `parts select n, ${target}, repeat(md5(n::text), 100)`);
+    arrivals += 3;
   }
+  if (target === 2) count(worker, "arrivals", { inserted: arrivals });
+}
+
+/** Rows that move to the second partition are kept out by a trigger when their id divides by three. */
+async function moveThroughGates(worker: Worker): Promise<void> {
+  const { random, session } = worker;
+  const where = `id ${someIds(worker, 600, 60)} and ${mine(worker)}`;
+  const target = random.integer(1, 3);
+  const source = 3 - target;
+  const moving = `from gates where kind = ${source} and ${where}`;
+  const [moved, arrived] = [
+    Number(await session.value(`select count(*) ${moving}`)),
+    Number(await session.value(`select count(*) ${moving} and (${target} = 1 or id % 3 <> 0)`)),
+  ];
+  await session.sql(`update gates set kind = ${target} where kind = ${source} and ${where}`);
+  count(worker, `gates_${source}`, { movedOut: moved });
+  count(worker, `gates_${target}`, { movedIn: arrived });
 }
 
 /** Leaves no trace. */

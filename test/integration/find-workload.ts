@@ -30,6 +30,17 @@ const SHARED_TABLES = [
   "create table parts_2 partition of parts for values in (2)",
   "alter table parts_1 alter body set storage external; alter table parts_2 alter body set storage external",
   "create unlogged table scratch (id int)",
+  // Triggers that come between the halves of a move: one writes another row, one keeps the row out.
+  `create table arrivals (id int);
+   create function note_arrival() returns trigger language plpgsql as
+     'begin insert into arrivals values (new.id); return new; end';
+   create trigger note before insert on parts_2 for each row execute function note_arrival()`,
+  "create table gates (id int, kind int) partition by list (kind)",
+  "create table gates_1 partition of gates for values in (1)",
+  `create table gates_2 partition of gates for values in (2);
+   create function keep_out() returns trigger language plpgsql as
+     'begin if new.id % 3 = 0 then return null; end if; return new; end';
+   create trigger gate before insert on gates_2 for each row execute function keep_out()`,
 ];
 
 /** A transaction that was committed. */
@@ -58,7 +69,8 @@ export async function createTables(cluster: Cluster): Promise<void> {
     insert into documents select n, repeat(md5(n::text), 120) from generate_series(1, 60) n;
     insert into customers select n, 'customer ' || n from generate_series(1, 400) n;
     insert into visits select n % 400 + 1, n from generate_series(1, 1200) n;
-    insert into parts select n, n % 2 + 1, repeat(md5(n::text), 100) from generate_series(1, 120) n;`);
+    insert into parts select n, n % 2 + 1, repeat(md5(n::text), 100) from generate_series(1, 120) n;
+    insert into gates select n, n % 2 + 1 from generate_series(1, 600) n;`);
   for (let session = 0; session < SESSION_COUNT; session += 1) {
     await cluster.sql(`create table ${ownTable(session)} (id int primary key, n int, body text);
       insert into ${ownTable(session)} select n, n, 'body' from generate_series(1, 200) n`);

@@ -97,14 +97,12 @@ async function refreshCatalogues(
   const isKnown = [settings.get("pg-path"), settings.get("pg-socket-path")].some(Boolean);
   if (!isKnown) return;
   const { refreshCatalogueIfDue } = await import("../../archive/catalogue-refresh.ts");
-  const connection = async (): Promise<ConnectionSettings> => {
+  const findServer = async (): Promise<ConnectionSettings> => {
     const { connectionSettings } = await import("../cluster.ts");
     return await connectionSettings(settings);
   };
-  const refreshes = archives.map(({ repository, stanza }) =>
-    refreshCatalogueIfDue({ settings: connection, repository, stanza, changed }, context),
-  );
-  for (const refresh of await Promise.all(refreshes)) {
+  const request = { findServer, destinations: archives, changed };
+  for (const refresh of await refreshCatalogueIfDue(request, context)) {
     context.log.detail("catalogue after new relations", { ...refresh });
   }
 }

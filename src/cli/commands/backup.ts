@@ -1,6 +1,9 @@
-// `hindsight backup`: one full backup of the running cluster.
+// `hindsight backup`: a full, differential or incremental backup of the running cluster.
 import { formatSize } from "../../base/size.ts";
-import { type BackupResult, runFullBackup } from "../../backup/full.ts";
+import { type BackupRequest, type BackupResult, runBackup } from "../../backup/backup.ts";
+import { estimateBackup } from "../../backup/estimate.ts";
+import type { Settings } from "../../config/settings.ts";
+import { BACKUP_TYPES, type BackupType } from "../../model/backup-label.ts";
 import { EXIT, failure } from "../../model/failure.ts";
 import { formatLsn } from "../../model/lsn.ts";
 import { showPath } from "../../model/byte-path.ts";
@@ -8,46 +11,32 @@ import { HINDSIGHT_VERSION } from "../../model/version.ts";
 import { backupJson } from "../catalogue.ts";
 import { connectionSettings, programDirectory } from "../cluster.ts";
 import type { Invocation } from "../invocation.ts";
+import { backupPlanJson, backupPlanText } from "../render/backup-plan.ts";
 import { createProgressLine, formatBar } from "../render/progress.ts";
 import { formatDuration } from "../render/units.ts";
 import { compressionChoice, firstRepository, openArchive } from "../repositories.ts";
+import {
+  RESOURCE_MANAGER_CUSTOM_MIN,
+  RESOURCE_MANAGER_MAX,
+} from "../../wal/resource-manager/ids.ts";
 
 /**
  * Takes the backup and prints what it holds.
  *
  * @returns 32 when pages of the cluster are damaged: the backup is complete, and says which.
- * @throws {HindsightError} `CONFIG_OPTION_UNSUPPORTED` for types that do not exist yet, and what the backup throws.
+ * @throws {HindsightError} what the backup throws.
  */
 export async function run(invocation: Invocation): Promise<number> {
   const { settings, context, output } = invocation;
-  refuseMissingTypes(invocation);
   const { log } = context;
-  const dataDirectory = settings.require("pg-path");
-  const connection = await connectionSettings(settings);
-  const archive = await openArchive(settings, firstRepository(settings), context);
-  if (settings.get("dry-run")) return printPlan(invocation, dataDirectory);
+  if (settings.get("dry-run")) return await printPlan(invocation);
+  const request = await backupRequest(invocation);
   log.info(`backup command begin ${HINDSIGHT_VERSION}`);
-  const binDirectory = await programDirectory(settings);
-  const result = await withProgress((onProgress) =>
-    runFullBackup(
-      {
-        ...archive,
-        connection,
-        dataDirectory,
-        binDirectory,
-        startFast: settings.get("start-fast"),
-        processMax: settings.get("process-max"),
-        compression: compressionChoice(settings),
-        annotations: settings.get("annotation"),
-        archiveTimeoutMs: settings.get("archive-timeout"),
-        onProgress,
-      },
-      context,
-    ),
-  );
+  const result = await withProgress((onProgress) => runBackup({ ...request, onProgress }, context));
   const { header, seconds } = result;
   log.info(`new backup label = ${header.label}`);
-  log.info(`full backup size = ${formatSize(header.sizeBytes)}, file total = ${header.fileCount}`);
+  const { type, deltaSizeBytes, fileCount } = header;
+  log.info(`${type} backup size = ${formatSize(deltaSizeBytes)}, file total = ${fileCount}`);
   for (const { path, blocks } of header.pageErrors) {
     log.warn("invalid pages", { file: showPath(path), blocks: blocks.join(", ") });
   }
@@ -56,19 +45,31 @@ export async function run(invocation: Invocation): Promise<number> {
   return header.pageErrors.length > 0 ? EXIT.donePageErrors : EXIT.done;
 }
 
-function refuseMissingTypes({ settings }: Invocation): void {
-  const type = settings.get("type") ?? "full";
-  if (type === "diff" || type === "incr") {
-    throw failure(
-      "CONFIG_OPTION_UNSUPPORTED",
-      `backups of type ${type} do not exist in this release`,
-      {
-        hint: "Take a full one with --type=full.",
-      },
-    );
-  }
-  if (type !== "full") {
-    throw failure("CONFIG_OPTION_INVALID", `a backup cannot be of type ${type}`, {
+async function backupRequest({ settings, context }: Invocation): Promise<BackupRequest> {
+  const type = backupType(settings);
+  const dataDirectory = settings.require("pg-path");
+  const connection = await connectionSettings(settings);
+  const archive = await openArchive(settings, firstRepository(settings), context);
+  return {
+    ...archive,
+    type,
+    connection,
+    dataDirectory,
+    binDirectory: await programDirectory(settings),
+    startFast: settings.get("start-fast"),
+    processMax: settings.get("process-max"),
+    compression: compressionChoice(settings),
+    annotations: settings.get("annotation"),
+    trustedResourceManagers: new Set(settings.get("incremental-trust-rmgr").map(parseManager)),
+    archiveTimeoutMs: settings.get("archive-timeout"),
+  };
+}
+
+function backupType(settings: Settings): BackupType {
+  const asked = settings.get("type") ?? "incr";
+  const type = BACKUP_TYPES.find((candidate) => candidate === asked);
+  if (!type) {
+    throw failure("CONFIG_OPTION_INVALID", `a backup cannot be of type ${asked}`, {
       hint: "The types are full, diff and incr.",
     });
   }
@@ -81,22 +82,35 @@ function refuseMissingTypes({ settings }: Invocation): void {
       },
     );
   }
+  return type;
 }
 
-function printPlan({ settings, output }: Invocation, dataDirectory: string): number {
-  const repository = settings.get("repo-path", firstRepository(settings));
-  const { kind, level } = compressionChoice(settings);
-  const plan = {
-    stanza: settings.requireStanza(),
-    type: "full",
-    dataDirectory,
-    repository,
+function parseManager(text: string): number {
+  const number = /^[0-9]{1,3}$/.test(text) ? Number(text) : Number.NaN;
+  if (number >= RESOURCE_MANAGER_CUSTOM_MIN && number <= RESOURCE_MANAGER_MAX) return number;
+  throw failure(
+    "CONFIG_OPTION_INVALID",
+    `"${text}" is no number of an extension's resource manager`,
+    {
+      hint: "They are 128 to 255; pg_get_wal_resource_managers() of a server that loads the extension names them.",
+    },
+  );
+}
+
+async function printPlan(invocation: Invocation): Promise<number> {
+  const { settings, context, output } = invocation;
+  const request = await backupRequest(invocation);
+  const estimate = await estimateBackup(request, context);
+  const { kind, level } = request.compression;
+  const facts = {
+    stanza: request.stanza,
+    dataDirectory: request.dataDirectory,
+    repository: settings.get("repo-path", firstRepository(settings)),
     compression: `${kind} ${level}`,
-    processMax: settings.get("process-max"),
-    startFast: settings.get("start-fast"),
+    processMax: request.processMax,
+    startFast: request.startFast,
   };
-  const lines = Object.entries(plan).map(([name, value]) => `  ${name}: ${String(value)}`);
-  output.result(["would take a backup", ...lines].join("\n"), { dryRun: true, ...plan });
+  output.result(backupPlanText(facts, estimate), backupPlanJson(facts, estimate));
   return EXIT.done;
 }
 
@@ -118,6 +132,12 @@ function summary({ header, seconds }: BackupResult): string {
   return [
     `backup ${header.label} is complete after ${formatDuration(seconds)}`,
     `  size: ${formatSize(header.sizeBytes)} in ${header.fileCount} files, in the repository ${formatSize(header.repositorySizeBytes)}`,
+    ...(header.prior === undefined
+      ? []
+      : [`  builds on ${header.prior}; ${formatSize(header.deltaSizeBytes)} were stored now`]),
+    ...(header.contentScan === undefined
+      ? []
+      : [`  ALL FILES WERE COMPARED BY CONTENT: ${header.contentScan}`]),
     `  WAL: ${header.firstSegment} to ${header.lastSegment}, LSN ${formatLsn(header.startLsn)} to ${formatLsn(header.stopLsn)}`,
     ...(errors === 0 ? [] : [`  DAMAGED PAGES: ${errors}; the log names them`]),
   ].join("\n");

@@ -6,6 +6,7 @@ import { EXIT } from "../../model/failure.ts";
 import { type ArchiverStatus, readArchiverStatus } from "../../postgres/archiver-status.ts";
 import { type ClusterFacts, readClusterFacts } from "../../postgres/cluster-facts.ts";
 import { connect, type Session } from "../../postgres/connection.ts";
+import type { Repository } from "../../repository/repository.ts";
 import type { WalArchive } from "../../repository/wal-archive.ts";
 import { checkArchiver, checkDataDirectory, readSettings } from "../check/cluster.ts";
 import { failed, failedBy, type Finding, passed } from "../check/finding.ts";
@@ -67,6 +68,11 @@ async function checkAll(settings: Settings, context: Context): Promise<CheckResu
   return { findings: [...found, checkArchiver(archiver)], archiver };
 }
 
+function describeRepository({ store, record, key }: Repository): string {
+  const cipher = key ? `, ${record.cipher}, opened with key slot ${key.slot}` : "";
+  return store.description + cipher;
+}
+
 /** Opening reads the record of the repository and of the stanza; the round trip proves that it can be written. */
 async function checkRepositories(
   settings: Settings,
@@ -79,7 +85,7 @@ async function checkRepositories(
     try {
       const archive = await openArchive(settings, number, context);
       archives.push(archive);
-      findings.push(passed(name, archive.repository.store.description));
+      findings.push(passed(name, describeRepository(archive.repository)));
       findings.push(await checkWalIndex(archive, context));
     } catch (error) {
       findings.push(failedBy(name, error));

@@ -5,7 +5,7 @@ import { EXIT, failure } from "../../model/failure.ts";
 import { formatLsn } from "../../model/lsn.ts";
 import { describeInstant } from "../../model/timestamp.ts";
 import { type ManifestHeader, readManifestHeader } from "../../repository/manifest.ts";
-import { backupJson, resolveLabel } from "../catalogue.ts";
+import { backupJson, references, resolveLabel, setSizeBytes } from "../catalogue.ts";
 import type { Invocation } from "../invocation.ts";
 import type { JsonValue } from "../render/json.ts";
 import { formatDuration } from "../render/units.ts";
@@ -24,6 +24,7 @@ export async function run({ settings, words, context, output }: Invocation): Pro
 
 function describe(header: ManifestHeader, stanza: string): string {
   const zone = header.settings["TimeZone"] ?? "UTC";
+  const reference = references(header);
   const seconds = (header.stopTime.epochMilliseconds - header.startTime.epochMilliseconds) / 1000;
   const sections: readonly (readonly [string, readonly (readonly [string, string])[]])[] = [
     [
@@ -31,6 +32,7 @@ function describe(header: ManifestHeader, stanza: string): string {
       [
         ["Stanza", stanza],
         ["Type", header.type],
+        ...(header.prior === undefined ? [] : [["Builds on", header.prior] as const]),
         ["Status", header.pageErrors.length === 0 ? "DONE" : "DONE, with damaged pages"],
         ["PostgreSQL version", String(header.majorVersion)],
         ["System identifier", String(header.systemIdentifier)],
@@ -43,7 +45,15 @@ function describe(header: ManifestHeader, stanza: string): string {
       "Base backup:",
       [
         ["Size", `${formatSize(header.sizeBytes)} in ${header.fileCount} files`],
-        ["In repository", formatSize(header.repositorySizeBytes)],
+        ["Stored now", formatSize(header.deltaSizeBytes)],
+        [
+          "In repository",
+          `${formatSize(header.repositorySizeBytes)}, with all it needs ${formatSize(setSizeBytes(header))}`,
+        ],
+        ...(reference.length === 0 ? [] : [["Needs packs of", reference.join(", ")] as const]),
+        ...(header.contentScan === undefined
+          ? []
+          : [["Compared by content", header.contentScan] as const]),
         ["Timeline", String(header.timeline)],
         ["Begin WAL", header.firstSegment],
         ["End WAL", header.lastSegment],
@@ -81,6 +91,7 @@ function detailsJson(header: ManifestHeader, stanza: string): Record<string, Jso
   return {
     ...backupJson(header),
     stanza,
+    reference: references(header),
     timeline: header.timeline,
     systemIdentifier: header.systemIdentifier,
     postgresVersion: header.majorVersion,

@@ -17,11 +17,17 @@ import { archiveId, type ClusterIdentity, createStanza } from "../../repository/
 import { makeStorePlace } from "../../storage/open-store.ts";
 import { connectionSettings } from "../cluster.ts";
 import type { Invocation } from "../invocation.ts";
-import { repositoryNumbers, repositoryStore, storeSettings } from "../repositories.ts";
+import {
+  repositoryAccess,
+  repositoryNumbers,
+  repositoryStore,
+  storeSettings,
+} from "../repositories.ts";
 
 interface CreatedStanza {
   readonly repository: number;
   readonly path: string;
+  readonly cipher: string;
   readonly archiveId: string;
   readonly created: boolean;
 }
@@ -45,7 +51,7 @@ export async function run({ settings, context, output }: Invocation): Promise<nu
     created.push(await createIn(settings, { number, identity }, context));
   const lines = created.map(
     (each) =>
-      `stanza ${stanza} ${each.created ? "created" : "exists already"} in repository ${each.repository} (${each.path}), archive ${each.archiveId}`,
+      `stanza ${stanza} ${each.created ? "created" : "exists already"} in repository ${each.repository} (${each.path}${each.cipher === "none" ? "" : `, ${each.cipher}`}), archive ${each.archiveId}`,
   );
   output.result(lines.join("\n"), {
     stanza,
@@ -63,11 +69,13 @@ async function createIn(
   const place = storeSettings(settings, number);
   await makeStorePlace(place);
   const store = repositoryStore(settings, number, context);
-  const { repository } = await createRepository(store, context);
+  const access = repositoryAccess(settings, number);
+  const { repository } = await createRepository(store, context, access);
   const stanza = settings.requireStanza();
   const { record, created } = await createStanza(repository, stanza, identity, context);
   context.log.info(`stanza-create for stanza '${stanza}' on repo${number}`, { created });
-  return { repository: number, path: place.path, archiveId: archiveId(record), created };
+  const { cipher } = repository.record;
+  return { repository: number, path: place.path, cipher, archiveId: archiveId(record), created };
 }
 
 /**

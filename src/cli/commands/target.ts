@@ -112,7 +112,6 @@ async function lostTransactions(
     {
       archive,
       history,
-      begin: backup.startLsn,
       stopLsn,
       isApplied,
       blockSizeBytes: backup.blockSizeBytes,

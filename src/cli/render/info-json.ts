@@ -6,6 +6,7 @@ import { HINDSIGHT_VERSION } from "../../model/version.ts";
 import type { ArchiverStatus } from "../../postgres/archiver-status.ts";
 import type { ManifestHeader } from "../../repository/manifest.ts";
 import { archiveId } from "../../repository/stanza.ts";
+import { references, setSizeBytes } from "../catalogue.ts";
 import {
   overallStatus,
   STATUS_CODES,
@@ -85,6 +86,7 @@ function databaseJson({ number, record }: StanzaInRepository): JsonValue {
 
 function backupJson(header: ManifestHeader, { number, record }: StanzaInRepository): JsonValue {
   const { sizeBytes, repositorySizeBytes } = header;
+  const reference = references(header);
   return {
     annotation: { ...header.annotations },
     archive: { start: header.firstSegment, stop: header.lastSegment },
@@ -92,14 +94,14 @@ function backupJson(header: ManifestHeader, { number, record }: StanzaInReposito
     database: { id: record?.databaseId, "repo-key": number },
     error: header.pageErrors.length > 0,
     info: {
-      delta: sizeBytes,
-      repository: { delta: repositorySizeBytes, size: repositorySizeBytes },
+      delta: header.deltaSizeBytes,
+      repository: { delta: repositorySizeBytes, size: setSizeBytes(header) },
       size: sizeBytes,
     },
     label: header.label,
     lsn: { start: formatLsn(header.startLsn), stop: formatLsn(header.stopLsn) },
     prior: header.prior ?? null,
-    reference: null,
+    reference: reference.length === 0 ? null : reference,
     timestamp: { start: epochSeconds(header.startTime), stop: epochSeconds(header.stopTime) },
     type: header.type,
   };

@@ -5,6 +5,7 @@ import { formatLsn } from "../../model/lsn.ts";
 import type { ArchiverStatus } from "../../postgres/archiver-status.ts";
 import type { RecoveryWindow } from "../../recovery/window-survey.ts";
 import type { ManifestHeader } from "../../repository/manifest.ts";
+import { references, setSizeBytes } from "../catalogue.ts";
 import { overallStatus, type StanzaInRepository, type StanzaStatus } from "../stanza-status.ts";
 import { unindexedText } from "./unindexed.ts";
 import { formatSpan } from "./window-text.ts";
@@ -88,17 +89,21 @@ function backupBlocks(repository: StanzaInRepository, label?: string): readonly 
 }
 
 function backupBlock(header: ManifestHeader, number: number): readonly string[] {
-  const { sizeBytes, repositorySizeBytes, pageErrors } = header;
+  const { sizeBytes, deltaSizeBytes, repositorySizeBytes, pageErrors } = header;
   const zone = header.settings["TimeZone"] ?? "UTC";
   const size = formatSize(sizeBytes);
   const stored = formatSize(repositorySizeBytes);
+  const reference = references(header);
   const annotations = Object.entries(header.annotations).map(([key, value]) => `${key}: ${value}`);
   return [
     `        ${header.type} backup: ${header.label}`,
     `            timestamp start/stop: ${stamp(header.startTime, zone)} / ${stamp(header.stopTime, zone)}`,
     `            wal start/stop: ${header.firstSegment} / ${header.lastSegment}`,
-    `            database size: ${size}, database backup size: ${size}`,
-    `            repo${number}: backup set size: ${stored}, backup size: ${stored}`,
+    `            database size: ${size}, database backup size: ${formatSize(deltaSizeBytes)}`,
+    `            repo${number}: backup set size: ${formatSize(setSizeBytes(header))}, backup size: ${stored}`,
+    ...(reference.length === 0
+      ? []
+      : [`            backup reference list: ${reference.join(", ")}`]),
     ...(annotations.length === 0 ? [] : [`            annotation(s): ${annotations.join(", ")}`]),
     ...(pageErrors.length === 0 ? [] : ["            error(s) detected during backup"]),
   ];

@@ -14,7 +14,7 @@ import type { Route } from "../../restore/plan-route.ts";
 import { restoreCommandLine } from "./command-line.ts";
 import { relationJson } from "./find-json.ts";
 import type { JsonValue } from "./json.ts";
-import { effectsText, relationName } from "./relation-effects.ts";
+import { effectsText, placeEffectText, placeName, relationName } from "./relation-effects.ts";
 import { formatTable } from "./table.ts";
 import { commitJson, nearestJson, targetValue } from "./target-json.ts";
 
@@ -102,7 +102,7 @@ export function targetText(result: CompiledTarget): string {
     `backup ${backup.label} of ${describeInstant(backup.stopTime, zone)}: ${why}`,
     ...describeWal({ ...route, forecast }),
     describeForecast(forecast),
-    ...(lost ? lostLines(lost) : []),
+    ...(lost ? lostLines(lost, zone) : []),
     `restore beside production: ${restoreCommand(result)}`,
   ].join("\n");
 }
@@ -113,37 +113,55 @@ const PAUSE_LINE =
 function lostJson({ transactions, count, unreadable }: LostTransactions): JsonValue {
   return {
     count,
-    transactions: transactions.map(({ relations, xid, lsn, at }) => ({
+    transactions: transactions.map(({ effects, xid, lsn, at }) => ({
       xid: String(xid),
       lsn: formatLsn(lsn),
       time: formatInstant(at),
-      relations: relations?.map(relationJson) ?? null,
+      relations: effects?.relations.map(relationJson) ?? null,
+      incomplete: effects?.isIncomplete ?? true,
     })),
     rest: count - transactions.length,
     unreadable: unreadable ?? null,
   };
 }
 
-function lostLines({ transactions, count, unreadable }: LostTransactions): readonly string[] {
+function lostLines(
+  { transactions, count, unreadable }: LostTransactions,
+  timeZone: string,
+): readonly string[] {
   const rest = count - transactions.length;
   return [
     count === 0
       ? "nothing that is archived is given up"
       : `given up: ${count} transaction${count === 1 ? "" : "s"}`,
-    ...(transactions.length === 0 ? [] : [formatTable(transactions.map(lostRow))]),
+    ...(transactions.length === 0
+      ? []
+      : [formatTable(transactions.map((each) => lostRow(each, timeZone)))]),
     ...(rest > 0 ? [`and ${rest} more; --limit=${count} shows all`] : []),
     ...(unreadable === undefined ? [] : [`what lies behind cannot be read: ${unreadable}`]),
   ];
 }
 
-function lostRow({ xid, lsn, at, relations = [] }: LostTransaction): readonly string[] {
-  const time = describeInstant(at, "UTC");
+function lostRow({ xid, lsn, at, effects }: LostTransaction, timeZone: string): readonly string[] {
   return [
     `  ${xid}`,
-    time,
+    describeInstant(at, timeZone),
     formatLsn(lsn),
-    relations.map((relation) => describeRelation(relation, "UTC")).join("; "),
+    describeEffects(effects, timeZone),
   ];
+}
+
+function describeEffects(effects: LostTransaction["effects"], timeZone: string): string {
+  if (!effects) return "what it did cannot be read";
+  const { relations, droppedPlace, isIncomplete } = effects;
+  const parts = [
+    ...(droppedPlace
+      ? [`${placeName(droppedPlace)}: ${placeEffectText(droppedPlace, timeZone)}`]
+      : []),
+    ...relations.map((relation) => describeRelation(relation, timeZone)),
+  ];
+  if (isIncomplete) return `at least: ${parts.join("; ") || "nothing"}`;
+  return parts.join("; ") || "no rows of tables";
 }
 
 /** `shop.public.orders: 3 inserted, 104 deleted` */

@@ -61,6 +61,12 @@ export const BACKUP_OPTIONS = {
     summary: "a note that stays with the backup; may be repeated",
     example: "reason=before upgrade",
   },
+  "incremental-trust-rmgr": {
+    type: "list",
+    summary:
+      "number of an extension's resource manager whose WAL names every block that it changes; may be repeated",
+    example: "128",
+  },
   exclude: {
     type: "list",
     summary: "path below the data directory to leave out; may be repeated",

@@ -45,7 +45,16 @@ export const GENERAL_OPTIONS = {
   "dry-run": {
     type: "boolean",
     default: "n",
-    commands: ["stanza-create", "check", "backup", "restore", "expire", "stanza-delete", "index"],
+    commands: [
+      "stanza-create",
+      "check",
+      "backup",
+      "restore",
+      "expire",
+      "stanza-delete",
+      "index",
+      "key",
+    ],
     summary: "print what would be done and change nothing",
     commandLineOnly: true,
   },

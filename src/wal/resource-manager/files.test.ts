@@ -75,10 +75,16 @@ test.each([
 });
 
 test.each([
-  [14, RECORDS_14.relationMap, 13695],
-  [18, RECORDS_18.relationMap, 5],
-])("a map belongs to a database, %i", (major, hex, database) => {
-  expect(parseRelationMap(decode(major, hex))).toEqual({ database, tablespace: 1663 });
+  [14, RECORDS_14.relationMap, 13695, 16430],
+  [18, RECORDS_18.relationMap, 5, 16433],
+])("a map belongs to a database, and knows pg_class, %i", (major, hex, database, classFile) => {
+  const map = { database, tablespace: 1663, classFile };
+  expect(parseRelationMap(decode(major, hex))).toEqual(map);
+  // Without its entry, as the map of the shared catalogues is.
+  const other = hex.replace("eb040000", "ee040000");
+  expect(parseRelationMap(decode(major, other))).toEqual({ ...map, classFile: 0 });
+  const odd = hex.replace("17275900", "18275900");
+  expect(() => parseRelationMap(decode(major, odd))).toThrow("holds no map of relations");
 });
 
 test("hostile main data give an error of our own", () => {
@@ -99,6 +105,6 @@ test("hostile main data give an error of our own", () => {
       record.operation = operation;
       for (const parse of parsers) expect(OUTCOMES).toContain(outcome(() => parse(record)));
     }),
-    { numRuns: 1000 },
+    { numRuns: 1000, interruptAfterTimeLimit: 10_000 },
   );
 });

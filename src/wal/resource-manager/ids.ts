@@ -59,6 +59,8 @@ export const RESOURCE_MANAGER_NAMES: readonly string[] = [
 
 /** Ids from here on belong to extensions, since PostgreSQL 15. */
 export const RESOURCE_MANAGER_CUSTOM_MIN = 128;
+/** The highest id. */
+export const RESOURCE_MANAGER_MAX = 255;
 
 /** Whether PostgreSQL of that major version could have written a record with this id. */
 export function isResourceManager(id: number, majorVersion: number): boolean {

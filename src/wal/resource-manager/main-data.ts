@@ -55,13 +55,20 @@ export class MainDataReader {
     return lsn(this.uint64());
   }
 
-  /** A TimestampTz. */
+  /** A TimestampTz of this server's own clock. */
   instant(): Temporal.Instant {
+    const instant = this.anyInstant();
+    if (!instant) throw this.invalid("has an impossible time");
+    return instant;
+  }
+
+  /** A TimestampTz that somebody may have chosen; undefined for one that is none, such as `infinity`. */
+  anyInstant(): Temporal.Instant | undefined {
     const microseconds = this.#view.getBigInt64(this.skip(8), true);
     try {
       return fromPostgresMicroseconds(microseconds);
     } catch (error) {
-      if (error instanceof RangeError) throw this.invalid("has an impossible time");
+      if (error instanceof RangeError) return undefined;
       throw error;
     }
   }

@@ -6,7 +6,14 @@
 //        0    4 u32   database oid, 0 for the map of the shared catalogues
 //        4    4 u32   tablespace oid
 //        8    4 i32   length of the map
-//       12            the map, as the file pg_filenode.map has it; not read here
+//       12            the map, as the file pg_filenode.map has it
+//
+// The map:
+//
+//        0    4 u32   magic 0x592717
+//        4    4 i32   number of entries
+//        8      n × 8 u32 oid, u32 relfilenode
+//                     … room for more, checksum; not read here
 //
 // Source: PostgreSQL src/include/utils/relmapper.h; src/backend/utils/cache/relmapper.c.
 import type { WalRecord } from "../record.ts";
@@ -18,10 +25,17 @@ export interface RelationMapChange {
   readonly database: number;
   /** The database's own, where `pg_filenode.map` lies. */
   readonly tablespace: number;
+  /** The relfilenode of pg_class from now on; 0 when the map has none, as that of the shared catalogues. */
+  readonly classFile: number;
 }
 
+const MAGIC = 0x592717;
+const ENTRY_BYTES = 8;
+/** OID of pg_class. */
+const PG_CLASS = 1259;
+
 /**
- * Reads a record of the RelMap resource manager. The map itself must be there, but is passed over.
+ * Reads a record of the RelMap resource manager.
  *
  * @throws {HindsightError} `WAL_RECORD_INVALID`
  */
@@ -29,6 +43,14 @@ export function parseRelationMap(record: WalRecord): RelationMapChange {
   const data = new MainDataReader(record);
   const database = data.uint32();
   const tablespace = data.uint32();
-  data.skip(data.int32());
-  return { database, tablespace };
+  const mapBytes = data.int32();
+  if (data.uint32() !== MAGIC) throw data.invalid("holds no map of relations");
+  const entryCount = data.int32();
+  if (entryCount < 0 || ENTRY_BYTES * (entryCount + 1) > mapBytes) {
+    throw data.invalid("is shorter than it says");
+  }
+  const files = data.list(entryCount, ENTRY_BYTES, () => [data.uint32(), data.uint32()] as const);
+  data.skip(mapBytes - ENTRY_BYTES * (entryCount + 1));
+  const [, classFile = 0] = files.find(([oid]) => oid === PG_CLASS) ?? [];
+  return { database, tablespace, classFile };
 }

@@ -102,7 +102,8 @@ export interface InvalidatedRelation {
 /** Where a transaction came from that was replicated to this server. */
 export interface TransactionOrigin {
   readonly lsn: Lsn;
-  readonly at: Temporal.Instant;
+  /** As pg_replication_origin_xact_setup was told, by whomever; undefined for `infinity`. */
+  readonly at: Temporal.Instant | undefined;
 }
 
 /** The end of a transaction, or of a subtransaction that was rolled back by itself. */
@@ -235,7 +236,7 @@ function parseInvalidations(data: MainDataReader, count: number): readonly Inval
 }
 
 function parseOrigin(data: MainDataReader): TransactionOrigin {
-  return { lsn: data.lsn(), at: data.instant() };
+  return { lsn: data.lsn(), at: data.anyInstant() };
 }
 
 function parsePrepare(record: WalRecord): TransactionPrepare {

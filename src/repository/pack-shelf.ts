@@ -3,9 +3,9 @@
 import type { Context } from "../base/context.ts";
 import { failure } from "../model/failure.ts";
 import type { StanzaName } from "../model/stanza.ts";
-import type { PackEntry } from "../repository/pack-format.ts";
-import { PackReader } from "../repository/pack-reader.ts";
-import type { Repository } from "../repository/repository.ts";
+import type { PackEntry } from "./pack-format.ts";
+import { PackReader } from "./pack-reader.ts";
+import type { Repository } from "./repository.ts";
 
 /** Directories of packs in memory: about 64 bytes a blob, so some hundred kilobytes. */
 const OPEN_PACK_COUNT_MAX = 128;

@@ -1,0 +1,116 @@
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { MIB } from "../base/limits.ts";
+import { type ExtentPiece, extentPieces, joinPieces } from "../repository/extent-pieces.ts";
+import { type ByteRange, mergeRanges, rangesSize } from "./file-plan.ts";
+import { boundFragments, keptPieces } from "./fragments.ts";
+
+const PAGE = 8192;
+const PAGES_PER_REGION = MIB / PAGE;
+
+/** A file of full blobs, one for each MiB, as a full backup stores it. */
+function fullFile(sizeBytes: number): readonly ExtentPiece[] {
+  const extent = {
+    fileOffsetBytes: 0,
+    lengthBytes: sizeBytes,
+    source: { pack: 0, blob: 0, blobOffsetBytes: 0 },
+  };
+  return [...extentPieces(extent, () => MIB)];
+}
+
+/** Pieces of one new blob that hold the ranges, packed one after the other. */
+function freshPieces(ranges: readonly ByteRange[]): readonly ExtentPiece[] {
+  let blobOffsetBytes = 0;
+  return ranges.map(({ begin, end }) => {
+    const lengthBytes = end - begin;
+    const place = { pack: 1, blob: 0, blobOffsetBytes, blobSizeBytes: rangesSize(ranges) };
+    blobOffsetBytes += lengthBytes;
+    return { fileOffsetBytes: begin, lengthBytes, ...place };
+  });
+}
+
+function pages(...numbers: readonly number[]): readonly ByteRange[] {
+  return mergeRanges(numbers.map((page) => ({ begin: page * PAGE, end: (page + 1) * PAGE })));
+}
+
+/** For every page of the file: where it comes from. */
+function layOut(pieces: readonly ExtentPiece[], pageCount: number): readonly string[] {
+  const found = Array.from({ length: pageCount }, () => "nowhere");
+  for (const { fileOffsetBytes, lengthBytes, pack, blob, blobOffsetBytes } of pieces) {
+    for (let at = 0; at < lengthBytes; at += PAGE) {
+      const page = (fileOffsetBytes + at) / PAGE;
+      expect(found[page]).toBe("nowhere");
+      found[page] = `${pack}/${blob}+${(blobOffsetBytes + at) / PAGE}`;
+    }
+  }
+  return found;
+}
+
+test("what is not read anew stays where it was, page by page, whatever is read and however long the file became", () => {
+  const count = 3 * PAGES_PER_REGION;
+  const changed = fc.array(fc.nat(count - 1), { maxLength: 60 });
+  fc.assert(
+    fc.property(changed, fc.integer({ min: 1, max: count }), (numbers, pageCount) => {
+      const sizeBytes = pageCount * PAGE;
+      const ranges = pages(...numbers.filter((page) => page < pageCount));
+      const prior = fullFile(count * PAGE);
+      const kept = keptPieces(prior, ranges, sizeBytes);
+      const before = layOut(prior, count);
+      const after = layOut([...kept, ...freshPieces(ranges)], pageCount);
+      const isFresh = new Set(numbers);
+      for (const [page, place] of after.entries()) {
+        expect(place).toMatch(isFresh.has(page) ? /^1\/0/ : before[page]!);
+      }
+    }),
+  );
+});
+
+test("joined extents say the same as the pieces, and a whole file of full blobs is one extent", () => {
+  const prior = fullFile(5 * MIB + PAGE);
+  expect(joinPieces(prior, 5 * MIB + PAGE)).toHaveLength(1);
+  const ranges = pages(0, 1, 200, 639);
+  const kept = keptPieces(prior, ranges, 5 * MIB + PAGE);
+  const all = [...kept, ...freshPieces(ranges)].toSorted(
+    (left, right) => left.fileOffsetBytes - right.fileOffsetBytes,
+  );
+  const extents = joinPieces(all, 5 * MIB + PAGE);
+  const fresh = rangesSize(ranges);
+  const again = extents.flatMap((extent) => [
+    ...extentPieces(extent, () => (extent.source?.pack === 0 ? MIB : fresh)),
+  ]);
+  expect(layOut(again, 5 * PAGES_PER_REGION + 1)).toEqual(layOut(all, 5 * PAGES_PER_REGION + 1));
+  expect(extents.map(({ source }) => source?.pack)).toEqual([1, 0, 1, 0, 1, 0]);
+});
+
+describe("what is read more than changed", () => {
+  test("nothing, while a region has few pieces", () => {
+    const ranges = pages(3, 70, 500);
+    expect(boundFragments(fullFile(8 * MIB), ranges, 8 * MIB)).toEqual(ranges);
+  });
+
+  test("a whole region that would have more than eight pieces, and no other", () => {
+    const ranges = pages(10, 20, 30, 40, 300);
+    expect(boundFragments(fullFile(8 * MIB), ranges, 8 * MIB)).toEqual([
+      { begin: 0, end: MIB },
+      ...pages(300),
+    ]);
+  });
+
+  test("what is left of a blob of which hardly anything is in use", () => {
+    const old = freshPieces(pages(5, 150, 300, 450, 600));
+    const ranges = pages(5, 150, 300, 450);
+    const kept = keptPieces(fullFile(8 * MIB), pages(5, 150, 300, 450, 600), 8 * MIB);
+    const prior = [...kept, ...old].toSorted(
+      (left, right) => left.fileOffsetBytes - right.fileOffsetBytes,
+    );
+    expect(boundFragments(prior, ranges, 8 * MIB)).toEqual(pages(5, 150, 300, 450, 600));
+  });
+
+  test("the file ends where it ends", () => {
+    const size = MIB + 20 * PAGE;
+    const last = [0, 2, 4, 6, 8, 10].map((page) => PAGES_PER_REGION + page);
+    expect(boundFragments(fullFile(size), pages(...last), size)).toEqual([
+      { begin: MIB, end: size },
+    ]);
+  });
+});
