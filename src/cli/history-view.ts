@@ -14,12 +14,7 @@ import type { FindRange } from "../recovery/find.ts";
 import { type OtherBranch, otherBranches } from "../recovery/other-branches.ts";
 import { listBackupHeaders } from "../repository/backup-headers.ts";
 import type { ManifestHeader } from "../repository/manifest.ts";
-import {
-  listHistories,
-  listSegments,
-  readHistory,
-  type WalArchive,
-} from "../repository/wal-archive.ts";
+import { listHistories, readHistory, type WalArchive } from "../repository/wal-archive.ts";
 import { BLOCK_SIZE_DEFAULT_BYTES } from "../wal/block-reference.ts";
 import { firstRepository, openArchive } from "./repositories.ts";
 import { readTimeline } from "./restore-target.ts";
