@@ -2,7 +2,6 @@
 import type { Context } from "../base/context.ts";
 import type { Settings } from "../config/settings.ts";
 import { failure } from "../model/failure.ts";
-import type { Lsn } from "../model/lsn.ts";
 import {
   describeHistory,
   isOnPath,
@@ -10,16 +9,12 @@ import {
   type Timeline,
   type TimelineHistory,
 } from "../model/timeline.ts";
-import { formatSegmentName, segmentNumberAt } from "../model/wal-segment.ts";
+import { segmentNumberAt } from "../model/wal-segment.ts";
 import type { FindRange } from "../recovery/find.ts";
+import { type OtherBranch, otherBranches } from "../recovery/other-branches.ts";
 import { listBackupHeaders } from "../repository/backup-headers.ts";
 import type { ManifestHeader } from "../repository/manifest.ts";
-import {
-  listHistories,
-  listSegments,
-  readHistory,
-  type WalArchive,
-} from "../repository/wal-archive.ts";
+import { listHistories, readHistory, type WalArchive } from "../repository/wal-archive.ts";
 import { BLOCK_SIZE_DEFAULT_BYTES } from "../wal/block-reference.ts";
 import { firstRepository, openArchive } from "./repositories.ts";
 import { readTimeline } from "./restore-target.ts";
@@ -31,13 +26,6 @@ export interface HistoryView extends FindRange {
   /** The cluster's zone, as the newest backup recorded it. */
   readonly timeZone: string;
   readonly branches: readonly OtherBranch[];
-}
-
-/** WAL that is in the archive and not on the path. */
-export interface OtherBranch {
-  readonly timeline: Timeline;
-  /** Where the path left it; undefined for a timeline that the path was never on. */
-  readonly behind: Lsn | undefined;
 }
 
 /**
@@ -60,7 +48,7 @@ export async function historyView(settings: Settings, context: Context): Promise
     backups,
     timeZone: newest?.settings["TimeZone"] ?? "UTC",
     blockSizeBytes: newest?.blockSizeBytes ?? BLOCK_SIZE_DEFAULT_BYTES,
-    branches: await otherBranches(archive, { history, known }, context),
+    branches: await otherBranches({ archive, history }, known, context),
   };
 }
 
@@ -74,24 +62,6 @@ export function firstSegmentFor(view: HistoryView, from: Temporal.Instant): bigi
     ({ stopTime }) => Temporal.Instant.compare(stopTime, from) < 0,
   );
   return earlier && segmentNumberAt(earlier.startLsn, view.archive.record.segmentSizeBytes);
-}
-
-/** Other branches: ancestors with WAL behind the place where this path left them, and timelines that it never was on. */
-async function otherBranches(
-  archive: WalArchive,
-  { history, known }: { readonly history: TimelineHistory; readonly known: readonly Timeline[] },
-  context: Context,
-): Promise<readonly OtherBranch[]> {
-  const branches: OtherBranch[] = [];
-  for (const { timeline: id, switchLsn } of history.ancestors) {
-    const number = segmentNumberAt(switchLsn, archive.record.segmentSizeBytes);
-    const from = formatSegmentName({ timeline: id, number }, archive.record.segmentSizeBytes);
-    const next = await listSegments(archive, { timeline: id, from }, context).next();
-    if (next.done !== true) branches.push({ timeline: id, behind: switchLsn });
-  }
-  const path = [...history.ancestors.map((each) => each.timeline), history.timeline];
-  const others = known.filter((id) => !path.includes(id));
-  return [...branches, ...others.map((id) => ({ timeline: id, behind: undefined }))];
 }
 
 async function chosenHistory(
