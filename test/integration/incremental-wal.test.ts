@@ -68,7 +68,11 @@ describe.each(OUTER_MAJORS)("PostgreSQL %i", (major) => {
       );
       return Number(count) >= 2;
     });
-    await begun.finally(() => rm(hold));
+    try {
+      await begun;
+    } finally {
+      await rm(hold);
+    }
     const backups = await running;
     expect(new Set(backups.map(({ label }) => label)).size).toBe(2);
     for (const { contentScan, log, prior } of backups) {
@@ -87,8 +91,11 @@ describe.each(OUTER_MAJORS)("PostgreSQL %i", (major) => {
     const abandoned = await takeBackup(site, "incr");
     await waitForArchived(production);
     await using clone = await site.restore("clone", [
-      ...["--type=name", "--target=fork", "--target-action=promote", "--archive-mode=preserve"],
-      ...[`--set=${abandoned.prior}`],
+      "--type=name",
+      "--target=fork",
+      "--target-action=promote",
+      "--archive-mode=preserve",
+      `--set=${abandoned.prior}`,
     ]);
     await production.stop();
     await clone.start();
