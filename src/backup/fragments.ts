@@ -1,6 +1,6 @@
 // Puts the extents of a file together from what the prior backup holds and what is read now, and keeps them from falling
-// into ever smaller pieces while the file is at hand: where a region would come from too many blobs, or hardly anything of an old
-// blob is still in use, more is read than changed.
+// into ever smaller pieces while the file is at hand: where a region would come from too many blobs, or hardly anything of
+// an old blob is still in use, more is read than changed.
 import { MIB } from "../base/limits.ts";
 import type { ExtentPiece } from "../repository/extent-pieces.ts";
 import { type ByteRange, mergeRanges } from "./file-plan.ts";

@@ -1,6 +1,6 @@
-// The oracle of incremental backups: a chain of them, ten deep (on older majors five), taken while tables are written, made, dropped, truncated
-// and rewritten. What is restored of one must be what the primary held: exactly for tables that stood still during the
-// backup, and for all once recovery goes on to the end; with sound indexes and a true visibility map.
+// The oracle of incremental backups: a chain of them, ten deep (on older majors five), taken while tables are written, made,
+// dropped, truncated and rewritten. What is restored of one must be what the primary held: exactly for tables that stood
+// still during the backup, and for all once recovery goes on to the end; with sound indexes and a true visibility map.
 import { describe, expect, test } from "vitest";
 import { seededRandom } from "../../src/base/random.ts";
 import type { Cluster } from "../harness/cluster.ts";
