@@ -38,7 +38,7 @@ import { serverHistory } from "./history.ts";
 import { abandonLabel, type ReservedLabel, reserveLabel } from "./label.ts";
 import { checkCluster, checkDirectory } from "./preconditions.ts";
 import type { PriorGround } from "./prior.ts";
-import { proveWal } from "./wal-proof.ts";
+import { proveWal, segmentsOf, type WalNeed } from "./wal-proof.ts";
 import { checkUnchanged, whileWatching } from "./watch.ts";
 
 /** The file that is copied last. */
@@ -141,20 +141,27 @@ async function backUp(work: Work, context: Context): Promise<ManifestHeader> {
   const copied = await whileWatching(session, facts, {
     context,
     work: async (watched) => {
-      const copy = await copyDirectory(work, started, watched);
-      await storeCatalogue(request, watched);
+      const [copy] = await Promise.all([
+        copyDirectory(work, started, watched),
+        storeCatalogue(request, watched),
+      ]);
       return copy;
     },
   });
   await checkUnchanged(session, facts, context);
   const catalogue = await readClusterFacts(session, context);
   const stopped = await end(session, facts, context);
-  const segments = await prove(work, started, { stopped, context });
-  const all = { reserved, ...started, ...copied, facts: catalogue, stopped, segments };
+  const need = walNeed(work, started, stopped);
+  const names = segmentsOf(need, facts.segmentSizeBytes);
+  const all = { reserved, ...started, ...copied, facts: catalogue, stopped, segments: names };
   const header = await describeBackup(request, all);
   const options = { compression };
   const { entries } = copied;
-  const written = await writeManifest(repository, stanza, header, entries, options, context);
+  // The manifest counts for nothing before the outcome, which comes after both.
+  const [written] = await Promise.all([
+    writeManifest(repository, stanza, header, entries, options, context),
+    proveWal(ground.archive, need, { timeoutMs: request.archiveTimeoutMs, context }),
+  ]);
   await commitBackup(repository, stanza, reserved.label, written.sha256, context);
   return header;
 }
@@ -241,18 +248,9 @@ async function planFiles(work: Work, startLsn: Lsn, context: Context): Promise<P
   return await planProven(source, { scanned, changes }, { pool, context });
 }
 
-/** Waits for the WAL of the backup; gives the names of its first and last segment. */
-async function prove(
-  { request, ground }: Work,
-  { startLsn }: Started,
-  { stopped, context }: { readonly stopped: BackupStop; readonly context: Context },
-): Promise<{ readonly first: string; readonly last: string }> {
-  const { archive, facts } = ground;
-  const need = { timeline: facts.timeline, begin: startLsn, end: stopped.stopLsn };
-  const segments = await proveWal(archive, need, { timeoutMs: request.archiveTimeoutMs, context });
-  const [first, last] = [segments[0], segments.at(-1)];
-  assert(first !== undefined && last !== undefined, "a backup always spans WAL");
-  return { first, last };
+/** The WAL that makes the copy consistent. */
+function walNeed({ ground }: Work, { startLsn }: Started, { stopLsn }: BackupStop): WalNeed {
+  return { timeline: ground.facts.timeline, begin: startLsn, end: stopLsn };
 }
 
 function segmentName({ timeline, segmentSizeBytes }: ClusterFacts, number: bigint): string {

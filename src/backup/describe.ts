@@ -1,4 +1,5 @@
 // What a backup says about itself: the header of its manifest, and its entries in order.
+import assert from "node:assert/strict";
 import { hostname } from "node:os";
 import { ContentDigest } from "../codec/content-digest.ts";
 import { comparePath, textPath } from "../model/byte-path.ts";
@@ -26,7 +27,8 @@ export interface BackupFacts {
   readonly entries: readonly ManifestEntry[];
   readonly copy: CopyResult;
   readonly contentScan: string | undefined;
-  readonly segments: { readonly first: string; readonly last: string };
+  /** Names of the WAL segments from start to stop. */
+  readonly segments: readonly string[];
 }
 
 /** What was configured, as far as it is recorded. */
@@ -44,6 +46,8 @@ export async function describeBackup(
 ): Promise<ManifestHeader> {
   const files = entries.filter((entry) => entry.kind === "file");
   const { label, type, prior } = reserved;
+  const [first, last] = [rest.segments[0], rest.segments.at(-1)];
+  assert(first !== undefined && last !== undefined, "a backup always spans WAL");
   const own = copy.packs.filter((pack) => pack.label === label);
   return {
     label,
@@ -61,8 +65,8 @@ export async function describeBackup(
     blockSizeBytes: facts.blockSizeBytes,
     relationSegmentBlocks: facts.relationSegmentBlocks,
     dataChecksums: facts.dataChecksums,
-    firstSegment: rest.segments.first,
-    lastSegment: rest.segments.last,
+    firstSegment: first,
+    lastSegment: last,
     settings: facts.settings,
     tablespaces: facts.tablespaces,
     databases: facts.databases,

@@ -88,11 +88,35 @@ describe("what is read more than changed", () => {
     expect(boundFragments(fullFile(8 * MIB), ranges, 8 * MIB)).toEqual(ranges);
   });
 
-  test("a whole region that would have more than eight pieces, and no other", () => {
-    const ranges = pages(10, 20, 30, 40, 300);
-    expect(boundFragments(fullFile(8 * MIB), ranges, 8 * MIB)).toEqual([
+  test("a whole region that would fall into more than forty pieces, and no other", () => {
+    const apart = (count: number): readonly number[] =>
+      Array.from({ length: count }, (_, place) => 1 + 2 * place);
+    expect(boundFragments(fullFile(8 * MIB), pages(...apart(19)), 8 * MIB)).toEqual(
+      pages(...apart(19)),
+    );
+    expect(boundFragments(fullFile(8 * MIB), pages(...apart(20), 300), 8 * MIB)).toEqual([
       { begin: 0, end: MIB },
       ...pages(300),
+    ]);
+  });
+
+  test("a whole region that would come from more than eight blobs", () => {
+    const overlaid = (count: number): readonly ExtentPiece[] => {
+      const ranges = pages(...Array.from({ length: count }, (_, place) => 2 * place));
+      const fresh = freshPieces(ranges).map((piece, place) => ({
+        ...piece,
+        blob: place,
+        blobOffsetBytes: 0,
+        blobSizeBytes: PAGE,
+      }));
+      return [...keptPieces(fullFile(2 * MIB), ranges, 2 * MIB), ...fresh].toSorted(
+        (left, right) => left.fileOffsetBytes - right.fileOffsetBytes,
+      );
+    };
+    expect(boundFragments(overlaid(6), pages(100, 200), 2 * MIB)).toEqual(pages(100, 200));
+    expect(boundFragments(overlaid(7), pages(100, 200), 2 * MIB)).toEqual([
+      { begin: 0, end: MIB },
+      ...pages(200),
     ]);
   });
 
@@ -107,8 +131,8 @@ describe("what is read more than changed", () => {
   });
 
   test("the file ends where it ends", () => {
-    const size = MIB + 20 * PAGE;
-    const last = [0, 2, 4, 6, 8, 10].map((page) => PAGES_PER_REGION + page);
+    const size = MIB + 42 * PAGE;
+    const last = Array.from({ length: 21 }, (_, place) => PAGES_PER_REGION + 2 * place);
     expect(boundFragments(fullFile(size), pages(...last), size)).toEqual([
       { begin: MIB, end: size },
     ]);

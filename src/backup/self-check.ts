@@ -2,7 +2,7 @@
 // One that was changed between the backups, although no record named it, shows that the record of changes is not to be
 // trusted: then everything is compared by content, and somebody has to know.
 import type { Context } from "../base/context.ts";
-import type { Random } from "../base/random.ts";
+import { type Random, seededRandom } from "../base/random.ts";
 import { showPath } from "../model/byte-path.ts";
 import { formatLsn, type Lsn } from "../model/lsn.ts";
 import type { MissedPage, SampledFile } from "./chunk-job.ts";
@@ -98,7 +98,9 @@ export async function findMissedPages(
   context: Context,
 ): Promise<readonly MissedPage[]> {
   const { root, blockSizeBytes, after, upTo } = check;
-  const sample = drawSample(files, { blockSizeBytes, random: context.random });
+  // Ten thousand numbers are asked for: a seed is enough chance.
+  const random = seededRandom(context.random.integer(0, 2 ** 31));
+  const sample = drawSample(files, { blockSizeBytes, random });
   const jobs = jobsOf(sample);
   const answers = await Promise.all(
     jobs.map((job) => pool.sample({ kind: "sample", root, files: job, after, upTo })),

@@ -10,8 +10,9 @@ import { formatSegmentName, segmentNumberAt, segmentNumberBefore } from "../mode
 import { getWalFile, statWalFile, type WalArchive } from "../repository/wal-archive.ts";
 import { checkSegmentHeader } from "../wal/page.ts";
 
-/** Pause between two looks at the archive. */
-const POLL_INTERVAL_MS = 100;
+/** Pause between two looks at the archive: short ones at first, because most segments arrive at once. */
+const POLL_INTERVAL_MIN_MS = 10;
+const POLL_INTERVAL_MAX_MS = 100;
 
 /** Segments read back at a time. */
 const READ_CONCURRENCY_MAX = 2;
@@ -58,6 +59,7 @@ async function waitForSegment(
   { timeoutMs, context }: { readonly timeoutMs: number; readonly context: Context },
 ): Promise<void> {
   const deadlineMs = context.clock.monotonicMs() + timeoutMs;
+  let pauseMs = POLL_INTERVAL_MIN_MS;
   while ((await statWalFile(archive, name, context)) === undefined) {
     if (context.clock.monotonicMs() >= deadlineMs) {
       throw failure(
@@ -69,7 +71,11 @@ async function waitForSegment(
         },
       );
     }
-    await context.clock.sleep(POLL_INTERVAL_MS, context.signal);
+    await context.clock.sleep(
+      Math.min(pauseMs, deadlineMs - context.clock.monotonicMs()),
+      context.signal,
+    );
+    pauseMs = Math.min(2 * pauseMs, POLL_INTERVAL_MAX_MS);
   }
 }
 

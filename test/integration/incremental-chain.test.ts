@@ -1,11 +1,11 @@
-// The oracle of incremental backups: a chain of them, ten deep, taken while tables are written, made, dropped, truncated
-// and rewritten. What is restored of one must be what the primary held: exactly for tables that stood still during the
-// backup, and for all once recovery goes on to the end; with sound indexes and a true visibility map.
+// The oracle of incremental backups: a chain of them, ten deep (on older majors five), taken while tables are written, made,
+// dropped, truncated and rewritten. What is restored of one must be what the primary held: exactly for tables that stood
+// still during the backup, and for all once recovery goes on to the end; with sound indexes and a true visibility map.
 import { describe, expect, test } from "vitest";
 import { seededRandom } from "../../src/base/random.ts";
 import type { Cluster } from "../harness/cluster.ts";
 import { contentsOf, expectSound, expectVisible } from "../harness/contents.ts";
-import { OUTER_MAJORS } from "../harness/majors.ts";
+import { NEWEST_MAJOR, OUTER_MAJORS } from "../harness/majors.ts";
 import { type ProtectedSite, protectCluster } from "../harness/protected.ts";
 import { waitForArchived } from "../harness/wal.ts";
 
@@ -109,7 +109,7 @@ function withoutNoise(contents: readonly string[]): readonly string[] {
 }
 
 describe.each(OUTER_MAJORS)("PostgreSQL %i", (major) => {
-  test(`each backup of a chain that is ten deep restores to what the primary held (HINDSIGHT_TEST_SEED=${SEED})`, async () => {
+  test(`each backup of a long chain restores to what the primary held (HINDSIGHT_TEST_SEED=${SEED})`, async () => {
     const random = seededRandom(SEED);
     await using site = await protectCluster({
       major,
@@ -120,21 +120,22 @@ describe.each(OUTER_MAJORS)("PostgreSQL %i", (major) => {
     await createSubjects(production);
     const backups: Backup[] = [];
     const held: (readonly string[])[] = [];
-    for (const [step, type] of TYPES.entries()) {
+    const types = major === NEWEST_MAJOR ? TYPES : TYPES.slice(0, 6);
+    for (const [step, type] of types.entries()) {
       for (const statement of step === 0 ? [] : changesOf(step, random)) {
         await production.sql(statement);
       }
       held.push(withoutNoise(await contentsOf(production)));
       backups.push(await backUpUnderNoise(site, type));
     }
-    expect(backups.map(({ type }) => type)).toEqual(TYPES);
+    expect(backups.map(({ type }) => type)).toEqual(types);
     expect(backups.map(({ prior }) => prior)).toEqual(priorsOf(backups));
-    expect(backups.map(({ contentScan }) => contentScan)).toEqual(TYPES.map(() => null));
+    expect(backups.map(({ contentScan }) => contentScan)).toEqual(types.map(() => null));
     for (const { type, size, delta } of backups.slice(1)) {
       expect([type, delta > 0 && delta < size / 2]).toEqual([type, true]);
     }
     await waitForArchived(production);
-    for (const step of [4, 10]) {
+    for (const step of [4, types.length - 1]) {
       const set = [`--set=${backups[step]?.label}`, "--target-action=promote"];
       await using copy = await site.restore(`at${step}`, ["--type=immediate", ...set]);
       await copy.start();

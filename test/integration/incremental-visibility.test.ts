@@ -2,7 +2,7 @@
 import { describe, expect, test } from "vitest";
 import type { Cluster } from "../harness/cluster.ts";
 import { contentsOf, expectSound, expectVisible } from "../harness/contents.ts";
-import { OUTER_MAJORS } from "../harness/majors.ts";
+import { NEWEST_MAJOR, OUTER_MAJORS } from "../harness/majors.ts";
 import { type ProtectedSite, protectCluster } from "../harness/protected.ts";
 import { waitForArchived } from "../harness/wal.ts";
 import { takeBackup } from "./incremental-ground.ts";
@@ -40,7 +40,8 @@ async function expectAtStop(site: ProtectedSite, label: string): Promise<void> {
 }
 
 describe.each(OUTER_MAJORS)("PostgreSQL %i", (major) => {
-  test.each([[true], [false]])(
+  // Without checksums more changes of the map leave no trace; the newest major is tried with them as well.
+  test.each(major === NEWEST_MAJOR ? [[true], [false]] : [[false]])(
     "a visibility map that changed without a block reference is restored as it is (checksums: %s)",
     async (checksums) => {
       await using site = await protectCluster({ major, checksums, walSegmentSizeMb: 16 });

@@ -188,6 +188,6 @@ describe.each(OUTER_MAJORS)("PostgreSQL %i", (major) => {
     expect((await workspace.run(["window"])).exitCode).toBe(22);
     const spoilt = await workspace.succeed(["info"]);
     expect(spoilt.stdout).toMatch(/status: ok[^]*recovery window: not known: .*nonsense/);
-    expect(spoilt.stdout).toContain(`full backup: ${second.label}`);
+    expect(spoilt.stdout).toContain(`backup: ${second.label}`);
   });
 });

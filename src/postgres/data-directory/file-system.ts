@@ -1,8 +1,8 @@
 // Looks at a data directory by the exact bytes of its names, while a server works in it. Files come and go; but a file
 // counts as gone only when listing its directory again no longer shows its name. Otherwise an error of ours (a name
 // decoded wrongly, a volume unmounted) would silently become a hole in the backup.
-import { type BigIntStats, constants, readdirSync } from "node:fs";
-import { lstat, readdir, readlink, stat } from "node:fs/promises";
+import { type BigIntStats, constants, lstatSync, readdirSync } from "node:fs";
+import { readdir, readlink, stat } from "node:fs/promises";
 import { type ErrorDetails, type HindsightError, systemErrorCode } from "../../base/errors.ts";
 import { type BytePath, bytePath, pathBelow, ROOT_PATH, showPath } from "../../model/byte-path.ts";
 import { failure } from "../../model/failure.ts";
@@ -23,10 +23,13 @@ export async function listDirectory(
   }
 }
 
-/** What a path is; undefined when it is gone. */
-export async function inspect(root: string, path: BytePath): Promise<PathStats | undefined> {
+/**
+ * What a path is; undefined when it is gone. Synchronous: asking the thread pool costs four times the system call, and a
+ * backup that has nothing else to do asks about every file.
+ */
+export function inspect(root: string, path: BytePath): PathStats | undefined {
   try {
-    return await lstat(pathBelow(root, path), { bigint: true });
+    return lstatSync(pathBelow(root, path), { bigint: true });
   } catch (error) {
     if (isAbsence(error) && hasVanished(root, path)) return undefined;
     throw unreadable(path, error);

@@ -22,7 +22,7 @@ export async function checkRoot(root: string, major: number): Promise<void> {
       },
     );
   }
-  if ((await inspect(root, textPath("global/pg_control"))) === undefined) {
+  if (inspect(root, textPath("global/pg_control")) === undefined) {
     throw failure("DATA_DIRECTORY_INVALID", `${root} has no global/pg_control`, {
       hint: "It is the remains of a restore or of a copy that was not completed.",
     });

@@ -6,8 +6,8 @@
 // - pg_tblspc/<oid> is a link to a tablespace, or from 15 on a directory (in-place tablespace). Of a tablespace only the
 //   directory of this major version is listed, as pg_tblspc/<oid>/PG_<major>_<catalogue version>/…
 // - Any other link is followed: its target is listed as a plain file or directory in the place of the link.
+import { setImmediate } from "node:timers/promises";
 import type { Context } from "../../base/context.ts";
-import { forEachLimited } from "../../base/limits.ts";
 import {
   type BytePath,
   comparePath,
@@ -56,8 +56,8 @@ export interface ScanOptions {
   readonly onWarning: (message: string) => void;
 }
 
-/** System calls at a time within one directory. */
-const INSPECT_CONCURRENCY = 16;
+/** Files that are looked at before others get their turn: one costs some microseconds. */
+const INSPECT_COUNT_MAX = 256;
 
 /**
  * Lists a data directory, sorted by path. Files that vanish meanwhile are left out.
@@ -120,17 +120,18 @@ class Scan {
 
   async #children(path: BytePath, names: readonly BytePath[], here: Ancestor): Promise<void> {
     const directories: { path: BytePath; stats: PathStats }[] = [];
-    await forEachLimited(names, INSPECT_CONCURRENCY, async (name) => {
+    for (const [count, name] of names.entries()) {
+      if (count % INSPECT_COUNT_MAX === 0) await setImmediate();
       this.#context.signal.throwIfAborted();
       const child = joinPath(path, name);
-      const stats = await inspect(this.#root, child);
-      if (stats === undefined) return;
+      const stats = inspect(this.#root, child);
+      if (stats === undefined) continue;
       if (child === WAL) await this.#wal(stats);
       else if (child === TABLESPACES) await this.#tablespaces(stats, here);
       else if (stats.isDirectory()) directories.push({ path: child, stats });
       else if (stats.isSymbolicLink()) await this.#followedLink(child, here);
       else this.#file(child, stats);
-    });
+    }
     for (const directory of directories) {
       if (path === ROOT_PATH && isEmptiedDirectory(directory.path)) {
         this.#add("directory", directory.path, directory.stats);
@@ -163,7 +164,7 @@ class Scan {
     const names = (await listDirectory(this.#root, TABLESPACES)) ?? [];
     for (const name of names.toSorted()) {
       const path = joinPath(TABLESPACES, name);
-      const child = await inspect(this.#root, path);
+      const child = inspect(this.#root, path);
       if (child === undefined || isExcludedAnywhere(name)) continue;
       if (!/^[1-9][0-9]*$/.test(name))
         this.#warn(`${showPath(path)} is no tablespace, and is left out`);
@@ -196,7 +197,7 @@ class Scan {
     const ours = names.filter((name) => isTablespaceVersion(name, this.#options.major));
     for (const name of ours) {
       const child = joinPath(path, name);
-      const stats = await inspect(this.#root, child);
+      const stats = inspect(this.#root, child);
       if (stats?.isDirectory()) await this.#directory(child, stats, here);
     }
   }
