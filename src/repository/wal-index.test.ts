@@ -1,9 +1,11 @@
 import { expect, test } from "vitest";
+import { seededRandom } from "../base/random.ts";
+import type { RelationLocator } from "../model/relation.ts";
 import { timeline } from "../model/timeline.ts";
 import { parseSegmentName } from "../model/wal-segment.ts";
 import type { WalIndex } from "../wal/index-content.ts";
 import { encodeWalIndex } from "../wal/index-encoding.ts";
-import { indexesOf, insertion } from "../wal/index.fixture.ts";
+import { hotUpdate, indexesOf, insertion, ORDERS } from "../wal/index.fixture.ts";
 import { restorePoint, transactionEnd, WalBuilder } from "../wal/wal.fixture.ts";
 import {
   CLUSTER,
@@ -50,6 +52,34 @@ async function putSegment({ archive, context }: Fixture, name: string): Promise<
   const compression = { kind: "zstd", level: 1 } as const;
   await putWalFile(archive, name, plain, { compression }, context);
 }
+
+test("an index takes less than a hundredth of WAL that pgbench writes", async () => {
+  const fixture = await createFixture();
+  const { number } = parseSegmentName(NAME, CLUSTER.segmentSizeBytes);
+  const builder = new WalBuilder({ firstSegment: Number(number) });
+  const random = seededRandom(1);
+  const end = Number(number + 1n) * CLUSTER.segmentSizeBytes;
+  let at = Temporal.Instant.from(AT);
+  // Short records only, which is the worst: an image of a page is 8 KiB of which the index has a number.
+  for (let xid = 700; Number(builder.position) < end - 2000; xid += 1) {
+    const relation = (place: number): RelationLocator => ({
+      ...ORDERS,
+      relfilenode: 16_384 + place,
+    });
+    builder.append(hotUpdate({ xid, relation: relation(0), block: random.integer(0, 32_000) }));
+    builder.append(hotUpdate({ xid, relation: relation(1), block: random.integer(0, 4) }));
+    builder.append(hotUpdate({ xid, relation: relation(2), block: 0 }));
+    builder.append(insertion({ xid, relation: relation(3), block: Math.floor(xid / 100) }));
+    at = at.add({ microseconds: random.integer(50, 2000) });
+    builder.append(transactionEnd("commit", xid, at.toString()));
+  }
+  const [index] = indexesOf(builder);
+  if (!index) throw new Error("there is no index");
+  expect(index.ends.count).toBeGreaterThan(3000);
+  await putWalIndex(fixture.archive, { name: NAME, index }, fixture.context);
+  const bytes = await storedBytes(fixture.store, KEY);
+  expect(bytes.length / CLUSTER.segmentSizeBytes).toBeLessThan(0.01);
+});
 
 test("golden bytes of the header, and of the frame behind it", async () => {
   const fixture = await createFixture();

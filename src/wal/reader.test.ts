@@ -159,6 +159,18 @@ test("reading can begin at any record, at a page, and at a page inside a record"
   expect(records).toEqual(all.filter(({ begin }) => begin >= second));
 });
 
+test.each([0x7fff_ffff, 0x8000_0000, 0xffff_ffff])(
+  "a rest of %i bytes fills the page where reading begins, and the next one",
+  async (remainingBytes) => {
+    const { builder } = longWal();
+    const segments = builder.segments();
+    segments.get(2n)?.writeUInt32LE(remainingBytes, 16);
+    const begin = lsn(FIRST + BigInt(SEGMENT_SIZE));
+    const whole = (await read(builder.segments(), { begin, skipsRest: true })).records;
+    expect((await read(segments, { begin, skipsRest: true })).records).toEqual(whole);
+  },
+);
+
 test("a younger timeline may follow, an older one may not", async () => {
   const builder = new WalBuilder();
   builder.append(filler(PAGE_SIZE));

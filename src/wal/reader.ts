@@ -258,8 +258,9 @@ export class WalReader {
       this.#assembly.clear();
     }
     if (continues && !this.#skipsRest) return "position";
-    const rest = continues ? alignUp(page.remainingBytes) : 0;
-    this.#offset = Math.min(page.bodyBegin + rest, page.end);
+    // A damaged number may be larger than what can be aligned.
+    const rest = continues ? Math.min(page.remainingBytes, page.end - page.bodyBegin) : 0;
+    this.#offset = page.bodyBegin + alignUp(rest);
     // A rest that fills the page may go on: the next page says so, or not.
     this.#skipsRest = this.#skipsRest && continues && this.#offset === page.end;
     return undefined;

@@ -40,6 +40,10 @@ function indexPath(name: string): string {
   return objectPath(ground.production, `${name}.index-1`);
 }
 
+interface Searched {
+  readonly unreadable: readonly object[];
+}
+
 interface Rebuilt {
   readonly exitCode: number | undefined;
   readonly built: number;
@@ -121,6 +125,32 @@ describe("archiving goes on", () => {
     const { exitCode, failed } = await rebuild();
     expect(exitCode).toBe(22);
     expect(failed.map(({ segment }) => segment)).toContain(name);
+    await rm(objectPath(production, name));
+    expect((await push(ground, name)).stderr).toBe("");
+    await expectIndexes();
+  });
+
+  test("when one byte in the middle is wrong, and everybody says so", async () => {
+    const { production, workspace } = ground;
+    const [, name = ""] = names;
+    await forget(name);
+    const damaged = await readFile(workspace.path("source", name));
+    damaged.writeUInt8(damaged.readUInt8(200) ^ 1, 200);
+    await workspace.makeDirectory("flipped");
+    const pushed = await push(ground, await workspace.write(`flipped/${name}`, damaged));
+    expect(pushed.exitCode).toBe(0);
+    expect(pushed.stderr).toMatch(new RegExp(`${WARNING}.*${name}.*WAL ends at`));
+    const { exitCode, failed } = await rebuild();
+    expect(exitCode).toBe(22);
+    expect(failed.map(({ segment }) => segment)).toContain(name);
+    expect((await workspace.succeed(["check"])).stdout).toMatch(
+      new RegExp(`WAL index: WARNING .*${name}`),
+    );
+    const { searched } = await workspace.json<{ readonly searched: Searched }>(["find"]);
+    expect(searched.unreadable).toContainEqual({
+      segment: name,
+      reason: expect.stringContaining(`WAL ends inside segment ${name} at `) as string,
+    });
     await rm(objectPath(production, name));
     expect((await push(ground, name)).stderr).toBe("");
     await expectIndexes();

@@ -2,116 +2,43 @@
 // WAL ends against the server's own crash recovery, also behind a record that a crash cut off.
 import { readdir, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
+import { crc32c } from "@node-rs/crc32";
+import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { FORKS } from "../../src/model/relation.ts";
-import { formatLsn, lsn, parseLsn } from "../../src/model/lsn.ts";
+import { isFailure } from "../../src/model/failure.ts";
+import { formatLsn, parseLsn } from "../../src/model/lsn.ts";
+import { buildWalIndex } from "../../src/wal/index-builder.ts";
+import { decodeWalIndex, encodeWalIndex } from "../../src/wal/index-encoding.ts";
 import { checkSegmentHeader, parseLongPageHeader } from "../../src/wal/page.ts";
-import { readRecords, type RecordVisitor, type WalEnd } from "../../src/wal/reader.ts";
-import { previousLsn, recordEndLsn, recordLsn, type WalRecord } from "../../src/wal/record.ts";
-import { RESOURCE_MANAGER, RESOURCE_MANAGER_NAMES } from "../../src/wal/resource-manager/ids.ts";
+import { type WalEnd, WalReader, type RecordVisitor } from "../../src/wal/reader.ts";
+import { recordEndLsn, recordLsn, type WalRecord } from "../../src/wal/record.ts";
+import { RESOURCE_MANAGER } from "../../src/wal/resource-manager/ids.ts";
 import { XLOG_OPERATION } from "../../src/wal/resource-manager/xlog.ts";
 import { type Cluster, startCluster } from "../harness/cluster.ts";
-import { MAJORS } from "../harness/majors.ts";
+import { MAJORS, OUTER_MAJORS } from "../harness/majors.ts";
 import type { Row } from "../harness/sql-session.ts";
+import { factsOf, readAll, SEGMENT_SIZE, segmentsOf } from "./wal-comparison.ts";
+import { type ArchivingLevel, doWork, workloadSettings } from "./wal-workload.ts";
 
-const SEGMENT_SIZE = 1024 * 1024;
-
-const SETTINGS = {
-  wal_level: "logical",
-  max_prepared_transactions: 4,
-  wal_keep_size: "500MB",
-  min_wal_size: "2MB",
+/** In production it is mostly replica; logical writes more kinds of records. */
+const LEVELS: Readonly<Record<number, ArchivingLevel>> = {
+  14: "replica",
+  15: "logical",
+  16: "replica",
+  17: "logical",
+  18: "replica",
 };
 
-/** Something of every kind of record that ordinary work writes. */
-const WORKLOAD = [
-  `create table orders (id int primary key, customer int, note text);
-   insert into orders select n, n % 100, repeat('x', n % 50) from generate_series(1, 2000) n;`,
-  `create table kinds (a int, b text);
-   create index on kinds using hash (a);
-   create index on kinds using gin (to_tsvector('english', b));
-   create index on kinds using gist (point(a, a));
-   create index on kinds using brin (a);
-   create index on kinds using spgist (b);
-   insert into kinds select n, 'word' || n from generate_series(1, 300) n;`,
-  "create table big (a text); alter table big alter a set storage external;",
-  "insert into big select string_agg(md5(n::text), '') from generate_series(1, 3000) n;",
-  "update orders set note = 'changed' where id % 7 = 0; delete from orders where id % 11 = 0;",
-  "vacuum orders",
-  "vacuum full kinds",
-  "truncate kinds",
-  `begin; insert into orders values (100001, 1, 'a'); savepoint one;
-   insert into orders values (100002, 1, 'b'); savepoint two;
-   insert into orders values (100003, 1, 'c'); rollback to two; commit;`,
-  `begin; insert into orders values (100010, 2, 'p'); create table prepared (a int);
-   prepare transaction 'gid';`,
-  "commit prepared 'gid'",
-  "select lo_create(4711); select lowrite(lo_open(4711, 131072), repeat('abcd', 5000)::bytea);",
-  `select pg_replication_origin_create('origin');
-   select pg_replication_origin_session_setup('origin');
-   begin; insert into orders values (100021, 2, 'o');
-   select pg_replication_origin_xact_setup('0/12345678', '2020-01-01 00:00:00+00'); commit;
-   select pg_replication_origin_session_reset();`,
-  "select pg_create_restore_point('a point')",
-  "select pg_logical_emit_message(false, 'p', repeat('z', 2500000))",
-  "select pg_switch_wal()",
-  "checkpoint",
-  "update orders set note = 'image' where id % 3 = 0",
-  "set wal_compression = on; checkpoint; update orders set note = 'packed' where id % 3 = 0;",
-  "set wal_consistency_checking = 'all'; update orders set note = 'checked' where id % 50 = 0;",
-  "create database other",
-  "drop database other",
-];
-
-async function work(cluster: Cluster): Promise<void> {
-  await using session = await cluster.connect();
-  for (const statements of WORKLOAD) await session.sql(statements);
-}
-
-/** The cluster's segments as they lie in pg_wal, by number. */
-async function segmentsOf(cluster: Cluster): Promise<ReadonlyMap<bigint, Buffer>> {
-  const directory = join(cluster.dataDirectory, "pg_wal");
-  const names = (await readdir(directory)).filter((name) => /^[0-9A-F]{24}$/.test(name));
-  const segments = new Map<bigint, Buffer>();
-  for (const name of names) {
-    const number = BigInt(`0x${name.slice(8, 16)}`) * 4096n + BigInt(`0x${name.slice(16)}`);
-    segments.set(number, await readFile(join(directory, name)));
-  }
-  return segments;
-}
-
-async function readAll(
-  major: number,
-  segments: ReadonlyMap<bigint, Buffer>,
-  visit: RecordVisitor,
-): Promise<WalEnd> {
-  const first = [...segments.keys()].toSorted((left, right) => (left < right ? -1 : 1))[0] ?? 0n;
-  const start = {
-    begin: lsn(first * BigInt(SEGMENT_SIZE)),
-    segmentSizeBytes: SEGMENT_SIZE,
-    layout: { majorVersion: major, blockSizeBytes: 8192 },
-    skipsRest: true,
-  };
-  return await readRecords(start, (number) => Promise.resolve(segments.get(number)), visit);
+function settingsOf(major: number): ReturnType<typeof workloadSettings> {
+  return workloadSettings(LEVELS[major] ?? "replica");
 }
 
 /** A record in one line, with what both sides know. */
 function describeRecord(record: WalRecord): string {
-  const blocks = record.blocks.slice(0, record.blockCount);
-  const imageBytes = blocks.reduce((sum, block) => sum + block.imageBytes, 0);
-  const references = blocks.map(
-    (block) =>
-      `${block.tablespace}/${block.database}/${block.relfilenode} ${FORKS[block.fork]} ${block.blockNumber}`,
-  );
-  return [
-    ...[recordLsn(record), recordEndLsn(record), previousLsn(record)].map(formatLsn),
-    record.xid,
-    RESOURCE_MANAGER_NAMES[record.resourceManager],
-    record.totalBytes,
-    record.mainDataBytes,
-    imageBytes,
-    ...references,
-  ].join(" ");
+  const { references, ...facts } = factsOf(record);
+  const { begin, end, previous, xid, manager, totalBytes, mainDataBytes, imageBytes } = facts;
+  const sizes = [totalBytes, mainDataBytes, imageBytes];
+  return [begin, end, previous, xid, manager, ...sizes, ...references].join(" ");
 }
 
 const REFERENCE = /rel (\d+\/\d+\/\d+) fork(?:num)? (\w+) bl(?:oc)?k (\d+)/g;
@@ -146,6 +73,117 @@ async function crashAndRead(
   return { last, end };
 }
 
+/** Damage of a segment, as seen by PostgreSQL's own rules: WAL ends there, and nothing is thrown. */
+async function expectHarmlessDamage(
+  major: number,
+  segments: ReadonlyMap<bigint, Buffer>,
+): Promise<void> {
+  const records = await recordsWithin(major, segments);
+  const numbers = [...segments.keys()];
+  const limits = { seed: SEED, numRuns: 400, interruptAfterTimeLimit: DAMAGE_TIME_LIMIT_MS };
+  const place = fc.nat(SEGMENT_SIZE - 1);
+  // Headers of pages are where damage leads furthest.
+  const pageHeader = fc
+    .tuple(fc.nat(127), fc.nat(39))
+    .map(([page, offset]) => page * 8192 + offset);
+  const edits = fc.array(fc.tuple(fc.oneof(place, pageHeader), fc.nat(255)), {
+    minLength: 1,
+    maxLength: 12,
+  });
+  const anySegment = fc.constantFrom(...numbers);
+  fc.assert(
+    fc.property(anySegment, edits, (number, changes) => {
+      const bytes = Buffer.from(segments.get(number) ?? Buffer.alloc(0));
+      for (const [offset, value] of changes) bytes[offset] = value;
+      for (const verifiesChecksums of [true, false])
+        readAlone(major, number, bytes, verifiesChecksums);
+      expect(outcomeOf(() => indexOf(major, number, bytes))).toMatch(HARMLESS);
+    }),
+    limits,
+  );
+  // With a right checksum the parsers see the damage.
+  const bodyEdits = fc.array(fc.tuple(fc.nat(2000), fc.nat(255)), { minLength: 1, maxLength: 6 });
+  fc.assert(
+    fc.property(fc.constantFrom(...records), bodyEdits, ({ number, offset, length }, changes) => {
+      const bytes = Buffer.from(segments.get(number) ?? Buffer.alloc(0));
+      const record = bytes.subarray(offset, offset + length);
+      for (const [place, value] of changes) record[24 + (place % (length - 24))] = value;
+      record.writeUInt32LE(crc32c(record.subarray(0, 20), crc32c(record.subarray(24))), 20);
+      expect(outcomeOf(() => indexOf(major, number, bytes))).toMatch(HARMLESS);
+    }),
+    limits,
+  );
+}
+
+const SEED = Number(process.env["HINDSIGHT_TEST_SEED"] ?? Date.now() % 2 ** 31);
+const DAMAGE_TIME_LIMIT_MS = 4_000;
+const HARMLESS = /^(?:read|WAL_RECORD_INVALID|WAL_INDEX_TOO_LARGE)$/;
+
+interface PlacedBytes {
+  readonly number: bigint;
+  readonly offset: number;
+  readonly length: number;
+}
+
+/** Records that lie on one page, the rarer kinds as often as the common ones: a few of each operation. */
+async function recordsWithin(
+  major: number,
+  segments: ReadonlyMap<bigint, Buffer>,
+): Promise<readonly PlacedBytes[]> {
+  const found = new Map<string, PlacedBytes[]>();
+  await readAll(major, segments, (record) => {
+    const { resourceManager, operation, segmentOffset: offset, totalBytes: length } = record;
+    const isWhole = Math.floor(offset / 8192) === Math.floor((offset + length) / 8192);
+    const kind = `${resourceManager}/${operation}`;
+    const known = found.get(kind) ?? [];
+    if (!isWhole || length <= 24 || known.length >= RECORDS_OF_KIND) return;
+    const number = record.segment.begin / BigInt(SEGMENT_SIZE);
+    found.set(kind, [...known, { number, offset, length }]);
+  });
+  return [...found.values()].flat();
+}
+
+const RECORDS_OF_KIND = 8;
+
+function readAlone(
+  major: number,
+  number: bigint,
+  bytes: Buffer,
+  verifiesChecksums: boolean,
+): WalEnd | undefined {
+  const reader = new WalReader({
+    begin: parseLsn(formatLsn((number * BigInt(SEGMENT_SIZE)) as never)),
+    segmentSizeBytes: SEGMENT_SIZE,
+    layout: { majorVersion: major, blockSizeBytes: 8192 },
+    skipsRest: true,
+    verifiesChecksums,
+  });
+  return reader.read(bytes, () => undefined);
+}
+
+function indexOf(major: number, number: bigint, bytes: Buffer): void {
+  const { systemIdentifier } = parseLongPageHeader(bytes);
+  const index = buildWalIndex(bytes, {
+    segmentNumber: number,
+    segmentSizeBytes: SEGMENT_SIZE,
+    layout: { majorVersion: major, blockSizeBytes: 8192 },
+    systemIdentifier,
+    previous: undefined,
+    skipsRest: true,
+  });
+  if (index) decodeWalIndex(encodeWalIndex(index));
+}
+
+function outcomeOf(work: () => void): string {
+  try {
+    work();
+    return "read";
+  } catch (error) {
+    if (isFailure(error, "WAL_RECORD_INVALID", "WAL_INDEX_TOO_LARGE")) return error.code;
+    throw error;
+  }
+}
+
 describe.each(MAJORS)("PostgreSQL %i", (major) => {
   test("writes the magic of its version into segments that pass the check", async () => {
     await using cluster = await startCluster({ major });
@@ -168,8 +206,8 @@ describe.each(MAJORS)("PostgreSQL %i", (major) => {
   test.skipIf(major < 15)(
     "is read record by record as pg_walinspect (15 and later) reads it",
     async () => {
-      await using cluster = await startCluster({ major, settings: SETTINGS });
-      await work(cluster);
+      await using cluster = await startCluster({ major, settings: settingsOf(major) });
+      await doWork(cluster);
       await cluster.sql("create extension pg_walinspect");
       const flushed = await cluster.value("select pg_current_wal_flush_lsn()");
       const ours: string[] = [];
@@ -189,15 +227,17 @@ describe.each(MAJORS)("PostgreSQL %i", (major) => {
     },
   );
 
-  test("ends where the server's own recovery ends", async () => {
-    await using cluster = await startCluster({ major, settings: SETTINGS });
-    await work(cluster);
+  test(`ends where the server's own recovery ends, and damage is met with an end or an error (seed ${SEED})`, async () => {
+    await using cluster = await startCluster({ major, settings: settingsOf(major) });
+    await doWork(cluster);
+    const segments = await segmentsOf(cluster);
     const { last } = await crashAndRead(cluster);
     expect(last).toBe(await lastRedo(cluster));
+    if (OUTER_MAJORS.includes(major)) await expectHarmlessDamage(major, segments);
   });
 
   test("goes on behind a record that a crash cut off", async () => {
-    await using cluster = await startCluster({ major, settings: SETTINGS });
+    await using cluster = await startCluster({ major, settings: settingsOf(major) });
     const before = parseLsn(String(await cluster.value("select pg_current_wal_insert_lsn()")));
     await cluster.sql("select pg_logical_emit_message(false, 'p', repeat('z', 2500000))");
     await cluster.sql("create table flushed (a int)");

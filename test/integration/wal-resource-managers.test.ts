@@ -246,10 +246,12 @@ describe.each(MAJORS)("PostgreSQL %i", (major) => {
       { database, cascade: true, restartIdentity: true, relations: oids },
     ]);
     const maps = { manager: RESOURCE_MANAGER.relationMap, parse: parseRelationMap };
+    const classFile = Number(await cluster.value("select pg_relation_filenode('pg_class')"));
+    expect(classFile).toBeGreaterThan(16_384);
     expect(new Set(await parsed(cluster, begin, maps))).toEqual(
       new Set([
-        { database, tablespace: 1663 },
-        { database: 0, tablespace: 1664 },
+        { database, tablespace: 1663, classFile },
+        { database: 0, tablespace: 1664, classFile: 0 },
       ]),
     );
     await expectDescriptions(cluster, begin);

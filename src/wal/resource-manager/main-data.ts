@@ -47,6 +47,13 @@ export class MainDataReader {
     return this.#view.getInt32(this.skip(4), true);
   }
 
+  /** An i32 that counts something. */
+  natural(): number {
+    const count = this.int32();
+    if (count < 0) throw this.invalid("has a count below 0");
+    return count;
+  }
+
   uint64(): bigint {
     return this.#view.getBigUint64(this.skip(8), true);
   }

@@ -249,3 +249,15 @@ test("hostile main data give an error of our own and end soon", () => {
     { numRuns: 3000, interruptAfterTimeLimit: 10_000 },
   );
 });
+
+test("counts below 0 are refused, which no list would show", () => {
+  const running = bytesOf(RUNNING_18);
+  // One transaction less than none, and so many more subtransactions.
+  running.writeInt32LE(-1, 26);
+  running.writeInt32LE(2, 30);
+  const refused = expect.objectContaining({ code: "WAL_RECORD_INVALID" });
+  expect(() => parseRunningTransactions(decodeBytes(running, 18))).toThrow(refused);
+  const parameters = bytesOf(PARAMETERS_17);
+  parameters.writeInt32LE(-100, 26);
+  expect(() => parseParameterChange(decodeBytes(parameters, 17))).toThrow(refused);
+});

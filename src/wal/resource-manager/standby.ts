@@ -45,8 +45,8 @@ export interface StandbyLock {
 /** @throws {HindsightError} `WAL_RECORD_INVALID` */
 export function parseRunningTransactions(record: WalRecord): RunningTransactions {
   const data = new MainDataReader(record);
-  const transactionCount = data.int32();
-  const subtransactionCount = data.int32();
+  const transactionCount = data.natural();
+  const subtransactionCount = data.natural();
   const overflowed = data.boolean();
   data.skip(3);
   return {

@@ -145,11 +145,11 @@ export function parseEndOfRecovery(record: WalRecord): EndOfRecovery {
 export function parseParameterChange(record: WalRecord): ParameterChange {
   const data = new MainDataReader(record);
   return {
-    maxConnections: data.int32(),
-    maxWorkerProcesses: data.int32(),
-    maxWalSenders: data.int32(),
-    maxPreparedTransactions: data.int32(),
-    maxLocksPerTransaction: data.int32(),
+    maxConnections: data.natural(),
+    maxWorkerProcesses: data.natural(),
+    maxWalSenders: data.natural(),
+    maxPreparedTransactions: data.natural(),
+    maxLocksPerTransaction: data.natural(),
     walLevel: WAL_LEVELS[data.int32()],
     walLogHints: data.boolean(),
     trackCommitTimestamp: data.boolean(),
