@@ -1,5 +1,6 @@
 // A worker's side of large files, which the main thread has opened: writing pieces of a blob, finding and mending the
 // pages that differ, zeros, digests.
+import { releaseMemory } from "../base/release-memory.ts";
 import { DIGEST_CHUNK_BYTES } from "../codec/content-digest.ts";
 import { PAGE_HASH_BYTES, pageHashes, sha256 } from "../codec/digest.ts";
 import { damagedBlob, expandBlob, unpackBlob } from "../repository/packed-blob.ts";
@@ -23,13 +24,15 @@ const buffer = Buffer.alloc(DIGEST_CHUNK_BYTES);
 export function fillPieces(job: JobOf<"fill">): readonly (Uint8Array | undefined)[] {
   const { fd, isFresh, fileSizeBytes, blob, pieces } = job;
   const plain = unpackBlob(blob);
-  return pieces.map((piece) => {
+  const digests = pieces.map((piece) => {
     const { fileOffsetBytes, blobOffsetBytes, lengthBytes } = piece;
     const bytes = plain.subarray(blobOffsetBytes, blobOffsetBytes + lengthBytes);
     (isFresh ? writeSparseSync : writeAllSync)(fd, bytes, fileOffsetBytes);
     if (!isDigestChunk(piece, fileSizeBytes)) return undefined;
     return lengthBytes === plain.length ? blob.sha256 : sha256(bytes);
   });
+  releaseMemory(plain);
+  return digests;
 }
 
 /** The pages that the file does not have as the blob does; neighbours are one piece. */
@@ -93,6 +96,7 @@ export function mendPages({ fd, blob, pages, pieces }: JobOf<"mend">): void {
     }
     writeAllSync(fd, bytes, fileOffsetBytes);
   }
+  releaseMemory(plain);
 }
 
 /** Writes zeros where there is something else. @returns the pieces that were written. */

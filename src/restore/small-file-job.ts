@@ -12,6 +12,7 @@ import {
   unlinkSync,
 } from "node:fs";
 import { systemErrorCode } from "../base/errors.ts";
+import { releaseMemory } from "../base/release-memory.ts";
 import { DIGEST_CHUNK_BYTES } from "../codec/content-digest.ts";
 import { sha256 } from "../codec/digest.ts";
 import { unpackBlob } from "../repository/packed-blob.ts";
@@ -66,6 +67,7 @@ export function createSmallFiles({
     if (replacing) removeSync(file);
     createSmallFile(file, bytes);
   }
+  releaseMemory(plain);
 }
 
 function createSmallFile(file: SmallFile, bytes: Uint8Array): void {
