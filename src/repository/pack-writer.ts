@@ -47,6 +47,9 @@ export interface PackWriterOptions {
 /** A pack that has reached this size is finished, and the next blob begins another. */
 const PACK_SIZE_TARGET_BYTES: number = 64 * MIB;
 
+/** Page hashes stay in memory until their pack ends; of zeros, which take no room in it, there could be very many. */
+const PAGE_HASHES_SIZE_TARGET_BYTES: number = 4 * MIB;
+
 /** Bytes of one pack that wait for the store. */
 const QUEUE_SIZE_MAX_BYTES = 4 * MIB;
 
@@ -157,6 +160,7 @@ class OpenPack {
   readonly #hash: Hash = createHash("sha256");
   readonly #directory: DirectoryEntry[] = [];
   readonly #pageHashes: Uint8Array[] = [];
+  #pageHashesBytes = 0;
   readonly #put: Promise<Settled<PutOutcome>>;
   #sizeBytes = 0;
 
@@ -180,7 +184,9 @@ class OpenPack {
 
   get isFull(): boolean {
     return (
-      this.#sizeBytes >= PACK_SIZE_TARGET_BYTES || this.#directory.length >= PACK_BLOB_COUNT_MAX
+      this.#sizeBytes >= PACK_SIZE_TARGET_BYTES ||
+      this.#pageHashesBytes >= PAGE_HASHES_SIZE_TARGET_BYTES ||
+      this.#directory.length >= PACK_BLOB_COUNT_MAX
     );
   }
 
@@ -200,6 +206,7 @@ class OpenPack {
       hashesChecksum: crc32c(hashes),
     });
     this.#pageHashes.push(hashes);
+    this.#pageHashesBytes += hashes.length;
     await this.#write(stored);
     return { pack: this.#identity.number, blob };
   }

@@ -16,6 +16,9 @@ import {
   sourceFile,
 } from "./restore.fixture.ts";
 
+/** What a restore leaves in pg_wal; where that leads does not matter. */
+const WAL_DIRECTORIES = ["archive_status", "hindsight-spool", "summaries"];
+
 async function restore(
   site: Site,
   parts: Partial<RestoreRequest> = {},
@@ -66,11 +69,7 @@ test("a small cluster comes back whole, and starts in recovery only", async () =
     "postgresql.auto.conf",
     "recovery.signal",
   ]);
-  expect((await readdir(site.path("to/pg_wal"))).toSorted()).toEqual([
-    "archive_status",
-    "hindsight-spool",
-    "summaries",
-  ]);
+  expect((await readdir(site.path("to/pg_wal"))).toSorted()).toEqual(WAL_DIRECTORIES);
   expect(await readdir(site.path("to/pg_wal/hindsight-spool"))).toEqual([
     "000000010000000000000003",
   ]);
@@ -387,8 +386,6 @@ test("preserve keeps the settings and signals of what is replaced", async () => 
   expect(names).not.toContain("recovery.signal");
 });
 
-/** What a restore leaves in an empty pg_wal; the spool has WAL that was fetched ahead. */
-const IN_WAL = ["archive_status", "hindsight-spool", "summaries"];
 const WAL_LINK_ENTRIES = (location: string): readonly SourceEntry[] => [
   ...SMALL_CLUSTER.filter(({ path }) => path !== "pg_wal"),
   { kind: "link", path: textPath("pg_wal"), target: textPath(location) },
@@ -400,16 +397,16 @@ test("pg_wal goes where it is mapped, or with link-all where it was, and is empt
   await site.storeWal(["3"]);
   await restore(site, { links: { all: true, byName: new Map() } });
   expect(await readlink(site.path("to/pg_wal"))).toBe(site.path("wal"));
-  expect((await readdir(site.path("wal"))).toSorted()).toEqual(IN_WAL);
+  expect((await readdir(site.path("wal"))).toSorted()).toEqual(WAL_DIRECTORIES);
   for (const delta of [false, true]) {
     await site.write("wal/000000010000000000000009", "old WAL");
     await restore(site, { overwrite: true, delta, links: { all: true, byName: new Map() } });
-    expect((await readdir(site.path("wal"))).toSorted()).toEqual(IN_WAL);
+    expect((await readdir(site.path("wal"))).toSorted()).toEqual(WAL_DIRECTORIES);
   }
   const moved = new Map([["pg_wal", site.path("fast/wal")]]);
   await restore(site, { overwrite: true, delta: true, links: { all: true, byName: moved } });
   expect(await readlink(site.path("to/pg_wal"))).toBe(site.path("fast/wal"));
-  expect((await readdir(site.path("fast/wal"))).toSorted()).toEqual(IN_WAL);
+  expect((await readdir(site.path("fast/wal"))).toSorted()).toEqual(WAL_DIRECTORIES);
   await restore(site, { overwrite: true });
   expect((await lstat(site.path("to/pg_wal"))).isDirectory()).toBe(true);
 });

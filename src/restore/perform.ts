@@ -21,7 +21,7 @@ import { PARTIAL_CLUSTER_FILE, type PartialCluster } from "../model/partial-clus
 import type { CopyProgress } from "../model/progress.ts";
 import { invalidateCheckpoint, parseControlFile } from "../postgres/control-file.ts";
 import { walSubdirectories } from "../postgres/data-directory/exclusions.ts";
-import { readManifest } from "../repository/manifest.ts";
+import { type ManifestEntry, readManifest } from "../repository/manifest.ts";
 import type { PackEntry } from "../repository/pack-format.ts";
 import type { Repository } from "../repository/repository.ts";
 import { rewriteAutoConf } from "./auto-conf.ts";
@@ -125,9 +125,10 @@ async function restoreInto(places: Places, work: Work, context: Context): Promis
   await clearTheWay(places, work, context);
   const { header, entries } = await readManifest(options.repository, stanza, backup.label, context);
   const shelf = new PackShelf(options.repository, { stanza, packs: header.packs }, context);
-  await using crew = new WorkerCrew(shelf, plan.processMax, context);
-  const writer = new FileWriter(writerOptions(places, work, header.packs), crew);
-  await writer.writeAll(entries);
+  const writer = await writeFiles({ shelf, entries }, writerOptions(places, work, header.packs), {
+    threadCount: plan.processMax,
+    context,
+  });
   await writeOwnFiles(places, writer, work);
   // The processor has nothing to do while the disk has.
   const spool = fillWalSpool(plan.walAhead, spoolSource(places, work), context);
@@ -145,6 +146,18 @@ async function restoreInto(places: Places, work: Work, context: Context): Promis
   );
   await places.data.replaceFile(CONTROL_FILE, controlFile(plan, writer), fileMode(plan));
   return writer.filesKept;
+}
+
+/** The worker threads and their memory are gone when it is done. */
+async function writeFiles(
+  { shelf, entries }: { readonly shelf: PackShelf; readonly entries: AsyncIterable<ManifestEntry> },
+  options: WriterOptions,
+  { threadCount, context }: { readonly threadCount: number; readonly context: Context },
+): Promise<FileWriter> {
+  await using crew = new WorkerCrew(shelf, threadCount, context);
+  const writer = new FileWriter(options, crew);
+  await writer.writeAll(entries);
+  return writer;
 }
 
 async function clearTheWay(

@@ -1,7 +1,7 @@
 // The worker thread of a restore: small-file-job.ts and page-job.ts do what it is asked. Runs synchronously; see
 // base/worker-pool.ts.
 import { serveJobs } from "../base/worker-pool.ts";
-import { release } from "./blob-memory.ts";
+import { releaseMemory } from "../base/release-memory.ts";
 import {
   clearRange,
   differingPages,
@@ -17,7 +17,7 @@ const NOTHING: RestoreAnswer = { kept: [], differing: [], clearedBytes: 0, diges
 
 serveJobs((job: RestoreJob) => {
   const result = { ...NOTHING, ...answer(job) };
-  for (const { packed } of blobsOf(job)) release(packed);
+  for (const { packed } of blobsOf(job)) releaseMemory(packed);
   return { result };
 });
 

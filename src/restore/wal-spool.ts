@@ -13,6 +13,7 @@ import { join } from "node:path";
 import type { Context } from "../base/context.ts";
 import { errorMessage, systemErrorCode } from "../base/errors.ts";
 import { forEachLimited, MIB } from "../base/limits.ts";
+import { releaseMemory } from "../base/release-memory.ts";
 import { type BytePath, textPath } from "../model/byte-path.ts";
 import { type RestoreType, WAL_SPOOL_DIRECTORY } from "../model/recovery-target.ts";
 import { type TimelineHistory, timelinePath } from "../model/timeline.ts";
@@ -144,4 +145,5 @@ async function fetch(
   checkSegmentHeader(bytes, { ...archive.record, name });
   const { tree, path } = places.find(textPath(`${folder}/${name}`));
   await tree.replaceFile(path, bytes, fileMode);
+  releaseMemory(bytes);
 }
