@@ -94,3 +94,17 @@ test("the level is obeyed", () => {
   const small = compress(plain, { kind: "gzip", level: 9 });
   expect(small.length).toBeLessThan(fast.length / 10);
 });
+
+test.each(COMPRESSIONS)("results of %s can move to another thread, in either direction", (kind) => {
+  const plain = Buffer.alloc(512 * 1024);
+  for (let at = 0; at < plain.length; at += 4)
+    plain.writeUInt32LE(Math.imul(at, 2654435761) >>> 0, at);
+  const stored = compress(plain, { kind, level: 1 });
+  const expanded = expand(stored, kind, plain.length);
+  expect(expanded.equals(plain)).toBe(true);
+  for (const buffer of new Set([expanded.buffer, stored.buffer])) {
+    const { byteLength } = buffer;
+    const moved = structuredClone(buffer, { transfer: [buffer as ArrayBuffer] });
+    expect([moved.byteLength, buffer.byteLength]).toEqual([byteLength, 0]);
+  }
+});

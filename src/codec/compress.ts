@@ -60,8 +60,15 @@ export function compress(plain: Uint8Array, choice: CompressionChoice): Buffer {
     case "gzip":
       return trim(gzipSync(plain, { level: choice.level, ...roomFor(plain) }));
     case "lz4":
-      return lz4().compressSync(Buffer.from(plain.buffer, plain.byteOffset, plain.byteLength));
+      return ownCopy(
+        lz4().compressSync(Buffer.from(plain.buffer, plain.byteOffset, plain.byteLength)),
+      );
   }
+}
+
+/** Memory that native code allocated can neither move to another thread nor be given back before its time. */
+function ownCopy(result: Buffer): Buffer {
+  return Buffer.from(result);
 }
 
 /** Node takes -1 for a parameter that was not given, and would compress at level 3. */
@@ -164,6 +171,6 @@ function expandAtMost(stored: Uint8Array, kind: Compression, sizeMaxBytes: numbe
 /** The library allocates what the prefix says, so that is looked at first. */
 function expandLz4(stored: Buffer, plainSizeBytes: number): Buffer {
   const found = stored.length < LZ4_PREFIX_BYTES ? undefined : stored.readUInt32LE(0);
-  if (found === plainSizeBytes) return lz4().uncompressSync(stored);
+  if (found === plainSizeBytes) return ownCopy(lz4().uncompressSync(stored));
   throw new Error(`it says that it holds ${found} bytes`);
 }

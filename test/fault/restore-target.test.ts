@@ -147,7 +147,7 @@ describe.each(OUTER_MAJORS)("PostgreSQL %i", (major) => {
     [
       "a text that is no transaction",
       () => ["--type=xid", "--target=last"],
-      { exit: 29, code: "TARGET_INVALID", message: /last/, hint: /./ },
+      { exit: 2, code: "XID_INVALID", message: /last/, hint: /./ },
     ],
     [
       "a type without its target",

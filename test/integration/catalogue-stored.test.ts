@@ -39,12 +39,13 @@ describe.each(OUTER_MAJORS)("PostgreSQL %i", (major) => {
     const settings = { type: "posix", path: workspace.repositoryDirectory } as const;
     const repository = await openRepository(openStore(settings, context), context);
     const header = await readManifestHeader(repository, STANZA, label, context);
-    const [place, ...others] = await listCatalogues(repository, STANZA, context);
-    expect(others).toEqual([]);
+    // archive-push may have stored others, of the WAL before it.
+    const places = await listCatalogues(repository, STANZA, context);
+    const within = places.filter(({ lsn }) => header.startLsn < lsn && lsn <= header.stopLsn);
+    const [place] = within;
+    expect(within).toHaveLength(1);
     if (!place) throw new Error("no catalogue was stored");
     expect(place.timeline).toBe(header.timeline);
-    expect(place.lsn).toBeGreaterThan(header.startLsn);
-    expect(place.lsn).toBeLessThanOrEqual(header.stopLsn);
     const snapshot = await readCatalogue(repository, STANZA, { place, context });
     const orders = snapshot?.databases
       .find(({ name }) => name === "postgres")
