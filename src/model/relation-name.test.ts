@@ -11,6 +11,7 @@ test.each<[text: string, parts: readonly (string | undefined)[]]>([
   ['public."Odd.Name"', [undefined, "public", "Odd.Name"]],
   ['"a ""b"" c".x', [undefined, 'a "b" c', "x"]],
   ['"é\n".ß', [undefined, "é\n", "ß"]],
+  ["ÄPFEL", [undefined, undefined, "Äpfel"]],
   ["24582.?.other", ["24582", undefined, "other"]],
   ['"?".other', [undefined, "?", "other"]],
 ])("%j is read as SQL reads it", (text, [database, schema, name]) => {

@@ -39,7 +39,12 @@ export function parseRelationName(text: string): RelationName {
 /** @returns undefined for a part that matches anything. */
 function readPart(quoted: string | undefined, plain: string | undefined): string | undefined {
   if (quoted !== undefined) return quoted.replaceAll('""', '"');
-  return plain === SCHEMA_UNKNOWN ? undefined : plain?.toLowerCase();
+  return plain === SCHEMA_UNKNOWN ? undefined : plain && foldCase(plain);
+}
+
+/** As PostgreSQL folds names in a database of UTF-8: letters beyond ASCII stay as they are. */
+function foldCase(plain: string): string {
+  return plain.replaceAll(/[A-Z]+/g, (letters) => letters.toLowerCase());
 }
 
 /** The name as {@link parseRelationName} reads it; a database without known name is given by its number. */

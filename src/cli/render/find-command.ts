@@ -1,6 +1,7 @@
 // The command that brings back the instant before a transaction, or why there is none.
 import { formatLsn } from "../../model/lsn.ts";
-import { formatSegmentName, segmentNumberAt } from "../../model/wal-segment.ts";
+import type { Timeline } from "../../model/timeline.ts";
+import { segmentNumberAt } from "../../model/wal-segment.ts";
 import type { SegmentSpan } from "../../recovery/find.ts";
 import type { FoundTransaction } from "../../recovery/found-transaction.ts";
 import type { ManifestHeader } from "../../repository/manifest.ts";
@@ -13,6 +14,13 @@ export interface FindAdvice {
   /** Segments that are missing or cannot be read. */
   readonly gaps: readonly SegmentSpan[];
   readonly segmentSizeBytes: number;
+  /**
+   * The timeline that was searched. A transaction of an ancestor is reached along it, because what its segment held may be
+   * archived under the younger one's name only.
+   */
+  readonly timeline: Timeline;
+  /** The name of a segment on the path that was searched. */
+  readonly nameOf: (number: bigint) => string;
   /** Options that this command was given and the next one needs. */
   readonly options: readonly string[];
 }
@@ -25,8 +33,8 @@ export type RestoreAnswer =
 
 /** Ready to be typed; it restores beside the cluster, never over it. */
 export function restoreAnswer(
-  { stopBefore, timeline }: Pick<FoundTransaction, "stopBefore" | "timeline">,
-  { backups, gaps, segmentSizeBytes, options }: FindAdvice,
+  { stopBefore }: Pick<FoundTransaction, "stopBefore">,
+  { backups, gaps, segmentSizeBytes, timeline, nameOf, options }: FindAdvice,
 ): RestoreAnswer {
   const backup = backups.findLast(({ stopLsn }) => stopLsn <= stopBefore.lsn);
   if (!backup) return { obstacle: "no backup was complete by then" };
@@ -36,9 +44,8 @@ export function restoreAnswer(
   ) as [bigint, bigint];
   const gap = gaps.find(({ first, last }) => first <= end && last >= begin);
   if (gap) {
-    const name = formatSegmentName({ timeline, number: gap.first }, segmentSizeBytes);
     return {
-      obstacle: `WAL segment ${name} is missing or damaged, and backup ${backup.label} needs it`,
+      obstacle: `WAL segment ${nameOf(gap.first)} is missing or damaged, and backup ${backup.label} needs it`,
     };
   }
   const target = ["--type=lsn", `--target=${formatLsn(stopBefore.lsn)}`, "--target-exclusive"];

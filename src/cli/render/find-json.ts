@@ -2,6 +2,7 @@
 import { formatLsn } from "../../model/lsn.ts";
 import { formatInstant } from "../../model/timestamp.ts";
 import { formatSegmentName } from "../../model/wal-segment.ts";
+import { segmentNames } from "../../recovery/target-path.ts";
 import type { ArchiveEnd, FindQuery, FindResult, PointFact } from "../../recovery/find.ts";
 import type {
   DroppedPlace,
@@ -28,9 +29,7 @@ export interface FoundView {
 export function findJson(found: FoundView): Record<string, JsonValue> {
   const { view, query, result } = found;
   const { archive, history, branches } = view;
-  const { segmentSizeBytes } = archive.record;
-  const nameOf = (number: bigint): string =>
-    formatSegmentName({ timeline: history.timeline, number }, segmentSizeBytes);
+  const nameOf = (number: bigint): string => segmentNameOn(view, number);
   return {
     stanza: archive.stanza,
     timeline: history.timeline,
@@ -77,7 +76,7 @@ function transactionJson(
       type: "lsn",
       target: formatLsn(stopBefore.lsn),
       exclusive: true,
-      timeline,
+      timeline: view.history.timeline,
       reason: stopBefore.irreversible?.what ?? null,
     },
     commitBefore: commitJson(found.commitBefore),
@@ -94,6 +93,13 @@ function transactionJson(
   };
 }
 
+/** The name that a segment has on the path: of the youngest timeline that has a part of it. */
+export function segmentNameOn({ archive, history }: HistoryView, number: bigint): string {
+  const [name] = segmentNames({ archive, history }, number);
+  const { segmentSizeBytes } = archive.record;
+  return name ?? formatSegmentName({ timeline: history.timeline, number }, segmentSizeBytes);
+}
+
 /** What the restore command of a result depends on. */
 export function findAdvice({
   view,
@@ -101,7 +107,14 @@ export function findAdvice({
   options,
 }: Pick<FoundView, "view" | "result" | "options">): FindAdvice {
   const { segmentSizeBytes } = view.archive.record;
-  return { backups: view.backups, gaps: result.gaps, segmentSizeBytes, options };
+  return {
+    backups: view.backups,
+    gaps: result.gaps,
+    segmentSizeBytes,
+    timeline: view.history.timeline,
+    nameOf: (number) => segmentNameOn(view, number),
+    options,
+  };
 }
 
 /** Why the commit before is not known. */

@@ -2,9 +2,8 @@
 // branches. Whoever reads "no transaction matched" must know where none was.
 import { formatLsn } from "../../model/lsn.ts";
 import { describeInstant } from "../../model/timestamp.ts";
-import { formatSegmentName } from "../../model/wal-segment.ts";
 import type { FindResult } from "../../recovery/find.ts";
-import type { FoundView } from "./find-json.ts";
+import { type FoundView, segmentNameOn } from "./find-json.ts";
 import { counted } from "./units.ts";
 
 /** Some lines, the range that was searched first. */
@@ -50,10 +49,7 @@ function unindexedDoubt({ unindexedCount }: FindResult): readonly string[] {
 }
 
 function gapDoubts({ view, result }: FoundView): readonly string[] {
-  const { segmentSizeBytes } = view.archive.record;
-  const { timeline } = view.history;
-  const name = (number: bigint): string =>
-    formatSegmentName({ timeline, number }, segmentSizeBytes);
+  const name = (number: bigint): string => segmentNameOn(view, number);
   return [
     ...result.missing.map(
       ({ first, last }) =>
