@@ -198,9 +198,14 @@ export function measureTable(
       `${duration(rto.objectiveSeconds)}, ${verdict}`,
     ],
     ["of it PostgreSQL's recovery, by its log", duration(rto.logSeconds), ""],
-    ["RPO, good work lost", duration(rpoSeconds), "0 s"],
+    ["RPO, lost of what came before it", duration(rpoSeconds), "0 s"],
+    ["given up of what came after it", transactions(story.accident.givenUp.length), ""],
     ["last commit that was kept", formatInZone(story.accident.lastGoodAt, "UTC"), ""],
   ];
+}
+
+function transactions(count: number): string {
+  return `${count} transaction${count === 1 ? "" : "s"}`;
 }
 
 function duration(seconds: number | undefined): string {
