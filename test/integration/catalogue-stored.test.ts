@@ -18,6 +18,7 @@ import { createMemoryStore } from "../../src/storage/memory.ts";
 import { openStore } from "../../src/storage/open-store.ts";
 import { type Cluster, startCluster } from "../harness/cluster.ts";
 import { OUTER_MAJORS } from "../harness/majors.ts";
+import { waitForArchived } from "../harness/wal.ts";
 import { protectCluster } from "../harness/protected.ts";
 
 const context = createContext();
@@ -35,11 +36,12 @@ describe.each(OUTER_MAJORS)("PostgreSQL %i", (major) => {
     await using site = await protectCluster({ major });
     const { production, workspace } = site;
     await production.sql("create table orders (id int)");
+    // Then what archive-push stores of this WAL lies before the backup.
+    await waitForArchived(production);
     const label = parseBackupLabel(await site.backUp());
     const settings = { type: "posix", path: workspace.repositoryDirectory } as const;
     const repository = await openRepository(openStore(settings, context), context);
     const header = await readManifestHeader(repository, STANZA, label, context);
-    // archive-push may have stored others, of the WAL before it.
     const places = await listCatalogues(repository, STANZA, context);
     const within = places.filter(({ lsn }) => header.startLsn < lsn && lsn <= header.stopLsn);
     const [place] = within;
